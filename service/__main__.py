@@ -1,0 +1,71 @@
+"""The composition root: the command `annals`. It wires the packages together; nothing imports it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from service import __version__
+from service.cli import EXIT_CODES, Context, LazyGroup, parse_assignments
+
+COMMANDS = {
+    "api": "service.api.commands:api",
+    "audit": "service.audit.commands:audit",
+    "bench": "service.bench.commands:bench",
+    "config": "service.commands:config",
+    "demo": "service.demo.commands:demo",
+    "dsn": "service.store.commands:dsn",
+    "events": "service.store.commands:events",
+    "keys": "service.api.commands:keys",
+    "migrate": "service.store.commands:migrate",
+    "psql": "service.store.commands:psql",
+    "tasks": "service.store.commands:tasks",
+    "up": "service.up:up",
+    "worker": "service.worker.commands:worker",
+}
+
+
+@contextmanager
+def embedded_server(home: Path) -> Iterator[str]:
+    """Hold the embedded PostgreSQL below `home` and give its DSN."""
+    from service.embedded import attach
+
+    with attach(home) as server:
+        yield server.dsn
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
+@click.version_option(__version__, prog_name="annals", message="%(prog)s %(version)s")
+@click.option(
+    "--home", type=click.Path(path_type=Path, file_okay=False), help="Where data lies (ANNALS_HOME)."
+)
+@click.option("--env", help="Configuration to use: development, production, test (ANNALS_ENV).")
+@click.option("--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one setting.")
+@click.pass_context
+def annals(ctx: click.Context, home: Path | None, env: str | None, assignments: tuple[str, ...]) -> None:
+    """Background tasks on PostgreSQL, with a complete record of everything that happened to them.
+
+    \b
+    Example: annals up            everything, on a PostgreSQL of its own
+             annals tasks list    what was done, what is being done
+    """
+    overrides = parse_assignments(assignments) | {"home": home and home.absolute(), "environment": env}
+    ctx.obj = Context(overrides, embedded_server)
+
+
+def main() -> None:
+    """Run the command line and exit with its code; Ctrl-C is 130, as shells expect."""
+    try:
+        code = annals.main(standalone_mode=False)
+    except click.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

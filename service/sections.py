@@ -1,0 +1,149 @@
+"""The sections of the configuration, as frozen models. Values and units are described in config/default.toml.
+
+Defaults stand in default.toml alone; a field has a default here only where "unset" is a value.
+"""
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+
+def split_words(value: Any) -> Any:
+    """Take "a, b" and '["a", "b"]' for a list: what an environment variable can hold."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+Words = Annotated[list[str], BeforeValidator(split_words)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Grace = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A section refuses names it does not know and cannot be changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(Section):
+    """How to reach PostgreSQL; `url` None means the embedded server."""
+
+    url: str | None = Field(default=None, repr=False)
+    listen_url: str | None = Field(default=None, repr=False)
+    pool_min: Count
+    pool_max: Positive
+    statement_cache_size: Count
+    command_timeout_seconds: Seconds
+    idle_in_transaction_timeout_seconds: Seconds
+
+    @model_validator(mode="after")
+    def pool_has_room(self) -> Self:
+        if self.pool_min > self.pool_max:
+            raise ValueError(f"pool_min ({self.pool_min}) is above pool_max ({self.pool_max})")
+        return self
+
+
+PublicPath = Literal["/healthz", "/readyz"]
+
+
+class ApiSettings(Section):
+    """The HTTP server."""
+
+    host: str
+    port: int = Field(ge=0, le=65535)
+    max_body_bytes: Positive
+    request_timeout_seconds: Seconds
+    auth_required: bool
+    public_paths: Annotated[list[PublicPath], BeforeValidator(split_words)]
+    development_key: str | None = Field(default=None, min_length=1, repr=False)
+    shutdown_grace_seconds: Grace
+
+
+class WorkerSettings(Section):
+    """Worker processes: what they serve, how much at once, and when they are given up."""
+
+    concurrency: Positive
+    processes: Count
+    queues: Annotated[Words, Field(min_length=1)]
+    imports: Words
+    poll_interval_seconds: Seconds
+    flush_interval_ms: Grace
+    claim_batch: Positive
+    threads: Positive
+    process_pool: Positive
+    grace_seconds: Grace
+    heartbeat_seconds: Seconds
+    lost_after_seconds: Seconds
+    self_fence_seconds: Seconds
+    cancel_poll_seconds: Seconds
+    max_rescues: Count
+    progress_min_seconds: Grace
+    progress_max_seconds: Seconds
+
+    @model_validator(mode="after")
+    def fences_itself_before_it_is_given_up(self) -> Self:
+        """A worker must stop before its tasks may be handed to another, or they run twice."""
+        if not self.heartbeat_seconds < self.self_fence_seconds < self.lost_after_seconds:
+            raise ValueError("heartbeat_seconds < self_fence_seconds < lost_after_seconds must hold")
+        if self.progress_min_seconds > self.progress_max_seconds:
+            raise ValueError("progress_min_seconds is above progress_max_seconds")
+        return self
+
+
+class EventSettings(Section):
+    """The log."""
+
+    max_bytes: Positive
+
+
+class WakeupSettings(Section):
+    """The doorbell and the connection that hears it."""
+
+    ring_interval_ms: Grace
+    self_test_seconds: Seconds
+
+
+class BackgroundTaskSettings(Section):
+    """Whether the service takes background work at all."""
+
+    enabled: bool
+
+
+class CoverageSettings(Section):
+    """How coverage is counted."""
+
+    confidence_threshold: Share
+    default_target: Positive
+    nodes_per_chunk: Positive
+    chunk_chars: Positive
+
+
+class WebhookSettings(Section):
+    """Which callback addresses are accepted."""
+
+    allow_http_localhost: bool
+
+
+class TaskTypeSettings(Section):
+    """What is to differ from a task type's own defaults; None leaves it as it is."""
+
+    queue: str | None = None
+    priority: int | None = Field(default=None, ge=1, le=10)
+    max_attempts: Positive | None = None
+    timeout_seconds: Seconds | None = None
+    backoff: JsonValue = None
+
+
+class LogSettings(Section):
+    """The service's own log lines."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    format: Literal["json", "text", "auto"]
+    queue_size: Positive
