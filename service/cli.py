@@ -74,11 +74,13 @@ class Context:
         return dict(os.environ) | {variable(path): _as_variable(value) for path, value in given.items()}
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Print rows: JSON lines keyed by column with --json, else a table (plain when not on a terminal)."""
+        """Print rows: with --json one object a line, on a terminal a table, else plain aligned columns."""
         if self.as_json:
             emit_json_lines(dict(zip(columns, row, strict=True)) for row in rows)
+        elif sys.stdout.isatty():
+            _print_rich(title, columns, rows)
         else:
-            _print_table(title, columns, rows)
+            _print_plain(columns, rows)
 
     def say(self, text: str) -> None:
         """Tell a person something; silent with --json, so that the output stays JSON lines."""
@@ -181,18 +183,27 @@ def _jsonable(value: object) -> object:
     return text.replace("+00:00", "Z")
 
 
-def _print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _cells(row: Sequence[object]) -> list[str]:
+    return ["" if cell is None else str(_jsonable(cell)) for cell in row]
+
+
+def _print_plain(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Aligned columns, one row a line, nothing cut or folded: for grep and awk."""
+    lines = [list(columns), *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _print_rich(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    on_terminal = console.is_terminal
-    table = Table(title=title if on_terminal else None, box=box.SIMPLE_HEAD if on_terminal else None)
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=not on_terminal)
+        table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(_jsonable(cell))) for cell in row))
-    # Off a terminal nothing is cut or folded: grep and awk see whole lines.
-    console.print(table, width=None if on_terminal else 10_000, soft_wrap=not on_terminal)
+        table.add_row(*map(Text, _cells(row)))
+    Console().print(table)

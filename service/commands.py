@@ -1,7 +1,7 @@
 """The command `annals config`: what is in force, and which layer said so."""
 
+import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
 
 import click
 
@@ -47,12 +47,6 @@ def masked(path: str, value: object) -> object:
 
 
 def without_password(url: str) -> str:
-    """A database URL with its password, in the authority or the query, replaced by `***`."""
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    netloc = f"{name}{colon and ':' + MASK}{at}{hosts}"
-    query = "&".join(
-        f"password={MASK}" if item.startswith("password=") else item for item in parts.query.split("&")
-    )
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    """A database URL with its password, before the host or in the query, replaced by `***`."""
+    url = re.sub(r"^(\w+://[^:@/?]*):[^?]*@", rf"\1:{MASK}@", url)
+    return re.sub(r"([?&]password=)[^&]*", rf"\1{MASK}", url)

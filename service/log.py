@@ -107,6 +107,17 @@ class DroppingHandler(QueueHandler):
         return record
 
 
+class Listener(QueueListener):
+    """Waits for room for the record that ends the thread: a full queue would refuse it, and raise."""
+
+    def __init__(self, records: "queue.Queue[object]", writer: logging.Handler) -> None:
+        super().__init__(records, writer)
+        self._records = records
+
+    def enqueue_sentinel(self) -> None:
+        self._records.put(None)
+
+
 class Log:
     """The running log of a process; `dropped` counts the records that found no room."""
 
@@ -115,7 +126,7 @@ class Log:
         self._writer = logging.StreamHandler(stream)
         self._writer.setFormatter(TextFormatter(stream.isatty()) if as_text else JsonFormatter())
         self._handler = DroppingHandler(settings.queue_size)
-        self._listener = QueueListener(self._handler.queue, self._writer)
+        self._listener = Listener(self._handler.queue, self._writer)
         self._listener.start()
         self._stopped = False
         logging.basicConfig(level=settings.level, handlers=[self._handler], force=True)

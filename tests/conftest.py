@@ -11,12 +11,13 @@ changed; an advisory lock lets one process make it while the others wait.
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import psycopg
@@ -38,7 +39,7 @@ class Server:
     is_ours: bool
 
     def dsn(self, database: str) -> str:
-        return urlunsplit(urlsplit(self.user)._replace(path=f"/{database}"))
+        return re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{database}", self.user)
 
     def execute(self, statement: str, *names: str) -> list[tuple[object, ...]]:
         """Run one statement outside a transaction, with `{}` filled by quoted identifiers; gives its rows."""
@@ -100,9 +101,7 @@ async def db(shared_database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.
     connection = await asyncpg.connect(shared_database)
     try:
         for kind in ("json", "jsonb"):
-            await connection.set_type_codec(
-                kind, schema="pg_catalog", encoder=json.dumps, decoder=json.loads
-            )
+            await connection.set_type_codec(kind, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
         transaction = connection.transaction()
         await transaction.start()
         yield connection

@@ -39,7 +39,7 @@ def name_of(path: Path) -> str:
 
 def package_of(module: str) -> str:
     """The part below `service` that decides the rank: "service.store.pool" -> "store", "service" -> ""."""
-    return (module.split(".") + [""])[1]
+    return f"{module}.".split(".")[1]
 
 
 def package_at(path: Path) -> str:
@@ -103,7 +103,9 @@ def test_sql_lives_in_its_own_files(path: Path) -> None:
     prose = docstrings(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
-            assert not SQL_START.match(node.value), f"{name_of(path)}:{node.lineno} holds SQL: {node.value[:50]!r}"
+            assert not SQL_START.match(node.value), (
+                f"{name_of(path)}:{node.lineno} holds SQL: {node.value[:50]!r}"
+            )
 
 
 @each_module()
@@ -121,7 +123,9 @@ def test_only_supervised_edges_catch_everything(path: Path) -> None:
     for node in ast.walk(parse(path)):
         if isinstance(node, ast.ExceptHandler) and name_of(path) not in MAY_CATCH_EVERYTHING:
             caught = ast.unparse(node.type) if node.type else "everything"
-            assert caught not in {"everything", "Exception", "BaseException"}, f"{name_of(path)}:{node.lineno}"
+            assert caught not in {"everything", "Exception", "BaseException"}, (
+                f"{name_of(path)}:{node.lineno}"
+            )
 
 
 @each_module()
@@ -131,17 +135,27 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("importer", "imported"),
-    [("store", "worker"), ("worker", "api"), ("coverage", "orders"), ("api", "coverage"), ("store", "embedded")],
+    [
+        ("store", "worker"),
+        ("worker", "api"),
+        ("coverage", "orders"),
+        ("api", "coverage"),
+        ("store", "embedded"),
+    ],
 )
 def test_an_arrow_that_points_up_or_aside_is_refused(importer: str, imported: str) -> None:
     assert not is_allowed(importer, imported)
 
 
-@pytest.mark.parametrize("text", ["SELECT now() FROM x", "insert into t values (1)", "LISTEN annals", "drop table t"])
+@pytest.mark.parametrize(
+    "text", ["SELECT now() FROM x", "insert into t values (1)", "LISTEN annals", "drop table t"]
+)
 def test_sql_in_a_string_is_recognised(text: str) -> None:
     assert SQL_START.match(text)
 
 
-@pytest.mark.parametrize("text", ["select a task from the list", "Update your key", "With care", "listen to it"])
+@pytest.mark.parametrize(
+    "text", ["select a task from the list", "Update your key", "With care", "listen to it"]
+)
 def test_prose_is_not_taken_for_sql(text: str) -> None:
     assert not SQL_START.match(text)
