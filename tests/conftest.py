@@ -4,8 +4,9 @@
 it). `db` is a connection inside a transaction that is rolled back. The server is the embedded one, below
 var/test, or the one DATABASE_URL names (its user must be allowed to create databases).
 
-The template's name carries a hash of migrations and code, so that it is made again only when one of them
-changed; an advisory lock lets one process make it while the others wait.
+Names carry a fingerprint of migrations and code, so that the template is made again only when one of them
+changed. Every process holds a shared advisory lock on its fingerprint: what nobody holds is a leftover of
+older code or of a killed session, and goes when the next template is made.
 """
 
 import hashlib
@@ -14,10 +15,9 @@ import os
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 import psycopg
@@ -32,53 +32,46 @@ os.environ["ANNALS_ENV"] = "test"
 
 @dataclass(frozen=True)
 class Server:
-    """A server to make databases on: `admin` may create them, `user` is the DSN tests connect with."""
+    """A server to make databases on, by a DSN whose user may do so."""
 
-    admin: str
-    user: str
-    is_ours: bool
+    url: str
 
     def dsn(self, database: str) -> str:
-        return re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{database}", self.user)
+        return re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{database}", self.url)
 
-    def execute(self, statement: str, *names: str) -> list[tuple[object, ...]]:
-        """Run one statement outside a transaction, with `{}` filled by quoted identifiers; gives its rows."""
-        with psycopg.connect(self.admin, autocommit=True) as connection:
-            cursor = connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore
-            return cursor.fetchall() if cursor.description else []
-
-    def create(self, database: str, template: str) -> None:
-        """Copy a template; owned by the user the tests connect as."""
-        owner = urlsplit(self.user).username or "postgres"
-        self.execute("CREATE DATABASE {} TEMPLATE {} OWNER {}", database, template, owner)
-
-    def drop(self, database: str) -> None:
-        self.execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
+    def execute(self, statement: str, *names: str) -> None:
+        """Run one statement outside a transaction, with `{}` filled by quoted names."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """The server of this session, started when nobody has yet."""
+    """The server of this session, started when nobody has yet; it need not survive a power cut."""
     if url := os.environ.get("DATABASE_URL"):
-        yield Server(url, url, is_ours=False)
+        yield Server(url)
         return
     from service.embedded import attach
 
-    with attach(ROOT / "var" / "test") as embedded:
-        yield Server(embedded.superuser_dsn("postgres"), embedded.dsn, is_ours=True)
+    options = {"fsync": "off", "full_page_writes": "off"}
+    with attach(ROOT / "var" / "test", options=options, linger_seconds=5) as embedded:
+        yield Server(embedded.dsn)
 
 
 @pytest.fixture(scope="session")
-def template(server: Server) -> str:
-    """The name of a migrated database that nobody connects to."""
-    name = f"annals_template_{_fingerprint()}"
-    with psycopg.connect(server.admin, autocommit=True) as lock:
-        lock.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
-        databases = {str(row[0]) for row in lock.execute("SELECT datname FROM pg_database")}
+def template(server: Server) -> Iterator[str]:
+    """The name of a migrated database that nobody connects to; kept from removal during the session."""
+    fingerprint = _fingerprint()
+    name = f"annals_template_{fingerprint}"
+    with psycopg.connect(server.url, autocommit=True) as keeper:
+        keeper.execute("SELECT pg_advisory_lock_shared(%s)", [int(fingerprint, 16)])
+        keeper.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
+        databases = [str(row[0]) for row in keeper.execute("SELECT datname FROM pg_database")]
         if name not in databases:
             _remove_leftovers(server, databases)
             _make_template(server, name)
-    return name
+        keeper.execute("SELECT pg_advisory_unlock(%s)", [TEMPLATE_LOCK])
+        yield name
 
 
 @pytest.fixture
@@ -112,41 +105,34 @@ async def db(shared_database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.
 
 @contextmanager
 def _clone(server: Server, template: str) -> Iterator[str]:
-    name = f"annals_test_{os.getpid()}_{uuid.uuid4().hex[:12]}"
-    server.create(name, template)
+    name = f"{template.replace('template', 'test')}_{uuid.uuid4().hex[:12]}"
+    server.execute("CREATE DATABASE {} TEMPLATE {}", name, template)
     try:
         yield server.dsn(name)
     finally:
-        server.drop(name)
+        server.execute("DROP DATABASE {} WITH (FORCE)", name)
 
 
 def _make_template(server: Server, name: str) -> None:
     """Migrate under another name first: a template that exists is complete."""
     from service.store.migrate import migrate
 
-    draft = f"annals_test_{os.getpid()}_template"
-    server.create(draft, "template0")
+    draft = name.replace("template", "draft")
+    server.execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", draft)
+    server.execute("CREATE DATABASE {} TEMPLATE template0", draft)
     migrate(server.dsn(draft))
     server.execute("ALTER DATABASE {} RENAME TO {}", draft, name)
 
 
-def _remove_leftovers(server: Server, databases: set[str]) -> None:
-    """Drop what killed sessions left and templates of older code; a foreign server is left alone."""
-    for name in databases:
-        is_stale = name.startswith("annals_test_") and not _is_alive(int(name.split("_")[2]))
-        if server.is_ours and (is_stale or name.startswith("annals_template_")):
-            with suppress(psycopg.errors.ObjectInUse):
-                server.execute("DROP DATABASE {}", name)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _remove_leftovers(server: Server, databases: list[str]) -> None:
+    """Drop the databases of every fingerprint that no process holds."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for name in databases:
+            if found := re.match(r"annals_(?:template|draft|test)_([0-9a-f]{15})", name):
+                key = [int(found[1], 16)]
+                if (connection.execute("SELECT pg_try_advisory_lock(%s)", key).fetchone() or [False])[0]:
+                    server.execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+                    connection.execute("SELECT pg_advisory_unlock(%s)", key)
 
 
 def _fingerprint() -> str:
@@ -156,4 +142,4 @@ def _fingerprint() -> str:
         for path in sorted((ROOT / folder).glob(pattern)):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:15]
