@@ -37,6 +37,7 @@ DEVELOPMENT = [
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
     "ruff>=0.12",
+    "setuptools>=77",
 ]
 
 # migrations/ and config/ stay at the top of the repository; the wheel carries them inside the package,

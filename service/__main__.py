@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
 from service import __version__
 from service.cli import EXIT_CODES, Context, LazyGroup, parse_assignments
+from service.errors import DatabaseUnavailable
 
 COMMANDS = {
     "api": "service.api.commands:api",
@@ -29,11 +30,21 @@ COMMANDS = {
 
 @contextmanager
 def embedded_server(home: Path) -> Iterator[str]:
-    """Hold the embedded PostgreSQL below `home` and give its DSN."""
-    from service.embedded import attach
+    """Hold the embedded PostgreSQL below `home` and give its DSN. Raises DatabaseUnavailable."""
+    from service.embedded import EmbeddedError, attach
 
-    with attach(home) as server:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(attach(home, progress=_tell))
+        except EmbeddedError as error:
+            raise DatabaseUnavailable(error.message, hint=error.hint or "") from error
         yield server.dsn
+
+
+def _tell(line: str) -> None:
+    """Progress of a slow first start, for a person at a terminal."""
+    if sys.stderr.isatty():
+        click.echo(line, err=True)
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
