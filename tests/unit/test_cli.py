@@ -1,6 +1,7 @@
 """The command line: laziness, context, output, exit codes."""
 
 import importlib
+import io
 import json
 import os
 import subprocess
@@ -181,3 +182,16 @@ def test_a_child_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch)
     assert settings.environment == "production"
     assert settings.worker.queues == ["a", "b"]
     assert settings.database.url == "postgresql://h/d"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_table_with_a_title_and_cells_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    Context({}, no_server).table("Tasks", ["task_id", "note"], [("t1", "[bold]text[/bold]")])
+    assert "Tasks" in terminal.getvalue()
+    assert "[bold]text[/bold]" in terminal.getvalue()
