@@ -1,0 +1,8 @@
+DROP TYPE IF EXISTS verdict;
+DROP TYPE IF EXISTS task_draft;
+DROP TYPE IF EXISTS transition;
+DROP TYPE IF EXISTS lane_mark;
+DROP TABLE IF EXISTS task_attempts;
+DROP TABLE IF EXISTS background_tasks;
+DROP SEQUENCE IF EXISTS task_number;
+DROP TABLE IF EXISTS lanes;

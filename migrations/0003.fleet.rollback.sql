@@ -1,0 +1,5 @@
+DROP TABLE IF EXISTS api_key_hashes;
+DROP TABLE IF EXISTS api_keys;
+DROP TABLE IF EXISTS task_types;
+DROP TABLE IF EXISTS queues;
+DROP TABLE IF EXISTS workers;

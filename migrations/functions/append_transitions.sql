@@ -1,0 +1,48 @@
+-- Appends task transitions, then the events that they cause: reactions' and the handler's own records.
+--
+-- The caller holds the locks of the tasks. Subject rows are locked here, by the reactions and
+-- lock_streams, before the first insert, so that nothing waits for a lock inside the append fence.
+-- Returns the position of each transition.
+--
+--   SELECT * FROM append_transitions(ARRAY[('task-1', 'noop', NULL, 2, 'task.started', '{}', NULL)]::transition[], '{}', 'psql:me', now());
+
+CREATE FUNCTION append_transitions(
+    transitions  transition[],
+    records      event_draft[],
+    actor        text,
+    at           timestamptz,
+    causation_id bigint DEFAULT NULL,
+    trace        text DEFAULT NULL
+) RETURNS TABLE (task_id text, "position" bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    _caused    event_draft[] := ARRAY(SELECT r FROM react(append_transitions.transitions) r) || append_transitions.records;
+    _positions jsonb;
+BEGIN
+    IF _caused <> '{}' THEN
+        PERFORM lock_streams(_caused);
+    END IF;
+    IF _caused = '{}' OR _caused IS NULL THEN
+        RETURN QUERY
+            INSERT INTO events (stream_type, stream_id, version, type, data, actor, correlation_id, causation_id, trace, recorded_at)
+            SELECT 'task', t.task_id, t.version, t.type, t.data, append_transitions.actor, t.correlation_id,
+                   append_transitions.causation_id, append_transitions.trace, append_transitions.at
+            FROM unnest(append_transitions.transitions) t
+            RETURNING events.stream_id, events.position;
+        RETURN;
+    END IF;
+    WITH inserted AS (
+        INSERT INTO events (stream_type, stream_id, version, type, data, actor, correlation_id, causation_id, trace, recorded_at)
+        SELECT 'task', t.task_id, t.version, t.type, t.data, append_transitions.actor, t.correlation_id,
+               append_transitions.causation_id, append_transitions.trace, append_transitions.at
+        FROM unnest(append_transitions.transitions) t
+        RETURNING events.stream_id, events.position)
+    SELECT jsonb_object_agg(i.stream_id, i.position) INTO _positions FROM inserted i;
+    PERFORM append_events(ARRAY(
+        SELECT ROW(c.stream_type, c.stream_id, c.type, c.data, c.correlation_id,
+                   coalesce(c.causation_id, (_positions ->> c.caused_by)::bigint),
+                   coalesce(c.trace, append_transitions.trace), NULL)::event_draft
+        FROM unnest(_caused) WITH ORDINALITY c ORDER BY c.ordinality), append_transitions.actor, append_transitions.at);
+    RETURN QUERY SELECT p.key, p.value::bigint FROM jsonb_each_text(_positions) p;
+END $$;

@@ -1,0 +1,78 @@
+-- Claims up to `slots` tasks for a worker: lane by lane, high class first, first in first out inside a lane.
+--
+-- Each lane is scanned twice: tasks whose run_at has come, then tasks that were ready at once. Rows that
+-- another worker is claiming are skipped, not waited for. `marks` says where the scan of a lane may
+-- start, so that a claim does not wade through the dead entries that it and others left behind while a
+-- long transaction keeps them from being vacuumed; a mark is only a saving, the caller looks from the
+-- start now and then. Nothing is appended, and no transaction id is drawn, when nothing is claimed.
+--
+--   SELECT task_id, lease, params FROM claim_tasks('psql-1', '{default}', '{noop}', 1);
+
+CREATE FUNCTION claim_tasks(
+    worker_id  text,
+    queues     text[],
+    task_types text[],
+    slots      integer,
+    marks      lane_mark[]  DEFAULT '{}',
+    at         timestamptz  DEFAULT clock_timestamp()
+) RETURNS TABLE (
+    task_id text, task_type text, lease integer, attempt integer, failures smallint, max_attempts smallint, timeout_seconds real,
+    queue text, priority smallint, subject text, params jsonb, checkpoint jsonb, correlation_id text, trace text,
+    created_at timestamptz, enqueued_position bigint, lane smallint, ready_position bigint, run_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    _lane   record;
+    _found  background_tasks[];
+    _picked background_tasks[] := '{}';
+    _left   integer := claim_tasks.slots;
+BEGIN
+    FOR _lane IN
+        SELECT l.lane, m.ready_position, m.run_at
+        FROM lanes l
+        LEFT JOIN unnest(claim_tasks.marks) m ON m.lane = l.lane
+        WHERE l.queue = ANY (claim_tasks.queues)
+          AND NOT EXISTS (SELECT FROM queues q WHERE q.queue = l.queue AND q.paused)
+        ORDER BY l.class, l.lane
+    LOOP
+        EXIT WHEN _left <= 0;
+        SELECT array_agg(c.t) INTO _found FROM (
+            SELECT t FROM background_tasks t
+            WHERE t.lane = _lane.lane AND t.status = 'pending' AND t.ready_position IS NULL
+              AND t.run_at >= coalesce(_lane.run_at, '-infinity') AND t.run_at <= claim_tasks.at
+              AND t.task_type = ANY (claim_tasks.task_types)
+            ORDER BY t.run_at LIMIT _left FOR UPDATE SKIP LOCKED) c;
+        _picked := _picked || coalesce(_found, '{}');
+        _left := claim_tasks.slots - cardinality(_picked);
+        EXIT WHEN _left <= 0;
+        SELECT array_agg(c.t) INTO _found FROM (
+            SELECT t FROM background_tasks t
+            WHERE t.lane = _lane.lane AND t.status = 'pending' AND t.ready_position >= coalesce(_lane.ready_position, 0)
+              AND t.task_type = ANY (claim_tasks.task_types)
+            ORDER BY t.ready_position LIMIT _left FOR UPDATE SKIP LOCKED) c;
+        _picked := _picked || coalesce(_found, '{}');
+        _left := claim_tasks.slots - cardinality(_picked);
+    END LOOP;
+    IF _picked = '{}' THEN
+        RETURN;
+    END IF;
+    -- What never changes stayed in the task.enqueued event; it is fetched by position.
+    RETURN QUERY
+        WITH started AS MATERIALIZED (
+            SELECT p.*, e.data AS enqueued, e.trace
+            FROM unnest(_picked) p
+            CROSS JOIN LATERAL (SELECT x.data, x.trace FROM events x
+                                WHERE x.position = p.enqueued_position OFFSET 0) e),
+        appended AS MATERIALIZED (
+            SELECT count(*) FROM append_transitions(
+                ARRAY(SELECT ROW(s.task_id, s.task_type, s.subject, s.version + 1, 'task.started',
+                                 jsonb_build_object('attempt', s.attempt + 1, 'worker_id', claim_tasks.worker_id),
+                                 s.correlation_id)::transition FROM started s),
+                '{}', 'worker:' || claim_tasks.worker_id, claim_tasks.at))
+        SELECT s.task_id, s.task_type, s.version + 1, s.attempt + 1, s.failures, s.max_attempts, s.timeout_seconds,
+               s.queue, s.priority, s.subject, s.enqueued -> 'params', s.checkpoint, s.correlation_id, s.trace,
+               s.created_at, s.enqueued_position, s.lane, s.ready_position, s.run_at
+        FROM appended, started s;
+END $$;

@@ -1,0 +1,68 @@
+-- Enqueues tasks: one statement of events for any number of them, up to a few thousand a call.
+--
+-- What a task leaves out comes from the catalogue (task_types). All or nothing: bad input raises and
+-- nothing is written. A task whose unique_key meets one that is pending or running (or in the statuses
+-- that unique_states names) is not enqueued; its row tells 'duplicate' and the id of the other.
+--
+--   SELECT * FROM enqueue_tasks('[{"task_type": "coverage_refresh", "params": {"agent_id": "..."}, "priority": 2}]');
+
+CREATE FUNCTION enqueue_tasks(
+    tasks          jsonb,
+    actor          text        DEFAULT default_actor(),
+    correlation_id text        DEFAULT NULL,
+    causation_id   bigint      DEFAULT NULL,
+    trace          text        DEFAULT NULL,
+    request        request_key DEFAULT NULL,
+    ring           boolean     DEFAULT true,
+    at             timestamptz DEFAULT clock_timestamp()
+) RETURNS TABLE (ordinal integer, task_id text, outcome text, "position" bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    _replayed  jsonb := replay_request(enqueue_tasks.request);
+    _drafts    task_draft[];
+    _positions jsonb;
+    _taken     text;
+BEGIN
+    IF _replayed IS NOT NULL THEN
+        RETURN QUERY SELECT r.ordinal, r.task_id, r.outcome, r.position
+            FROM jsonb_to_recordset(_replayed) AS r (ordinal integer, task_id text, outcome text, "position" bigint);
+        RETURN;
+    END IF;
+    _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);
+    IF EXISTS (SELECT FROM unnest(_drafts) d WHERE d.unique_key IS NOT NULL) THEN
+        _drafts := resolve_duplicates(_drafts);
+    END IF;
+    IF enqueue_tasks.tasks @? '$[*].task_id' THEN
+        SELECT d.task_id INTO _taken FROM unnest(_drafts) d
+        WHERE d.duplicate_of IS NULL AND (
+            EXISTS (SELECT FROM events e WHERE e.stream_type = 'task' AND e.stream_id = d.task_id)
+            OR EXISTS (SELECT FROM unnest(_drafts) o WHERE o.task_id = d.task_id AND o.ordinal < d.ordinal AND o.duplicate_of IS NULL))
+        LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'task % exists already', _taken USING ERRCODE = 'AN409', HINT = 'Leave task_id out, or use unique_key.';
+        END IF;
+    END IF;
+    PERFORM intern_lanes(_drafts);
+
+    SELECT jsonb_object_agg(a.task_id, a.position) INTO _positions
+    FROM append_transitions(
+        ARRAY(SELECT ROW(d.task_id, d.task_type, d.subject, 1, 'task.enqueued', d.data, enqueue_tasks.correlation_id)::transition
+              FROM unnest(_drafts) d WHERE d.duplicate_of IS NULL ORDER BY d.ordinal),
+        '{}', enqueue_tasks.actor, enqueue_tasks.at, enqueue_tasks.causation_id, enqueue_tasks.trace) a;
+    IF (enqueue_tasks.request).key IS NOT NULL THEN
+        PERFORM keep_request(enqueue_tasks.request, (
+            SELECT jsonb_agg(jsonb_build_object(
+                'ordinal', d.ordinal, 'task_id', coalesce(d.duplicate_of, d.task_id),
+                'outcome', CASE WHEN d.duplicate_of IS NULL THEN 'enqueued' ELSE 'duplicate' END,
+                'position', (_positions ->> d.task_id)::bigint) ORDER BY d.ordinal)
+            FROM unnest(_drafts) d));
+    END IF;
+    IF enqueue_tasks.ring THEN
+        PERFORM ring_doorbell('annals_tasks', d.queue) FROM (SELECT DISTINCT u.queue FROM unnest(_drafts) u) d;
+    END IF;
+    RETURN QUERY
+        SELECT d.ordinal, coalesce(d.duplicate_of, d.task_id),
+               CASE WHEN d.duplicate_of IS NULL THEN 'enqueued' ELSE 'duplicate' END, (_positions ->> d.task_id)::bigint
+        FROM unnest(_drafts) d ORDER BY d.ordinal;
+END $$;

@@ -1,0 +1,14 @@
+-- Makes sure that the lanes of these drafts exist; the fold of task.enqueued looks them up.
+--
+--   SELECT lane, queue, class, limit_group FROM lanes;
+
+CREATE FUNCTION intern_lanes(drafts task_draft[]) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    INSERT INTO lanes (queue, class, limit_group)
+    SELECT DISTINCT d.queue, d.class, d.limit_group
+    FROM unnest(intern_lanes.drafts) d
+    WHERE NOT EXISTS (SELECT FROM lanes l WHERE l.queue = d.queue AND l.class = d.class AND l.limit_group = d.limit_group)
+    ORDER BY 1, 2, 3
+    ON CONFLICT DO NOTHING
+$$;

@@ -1,0 +1,38 @@
+-- Roles of a shared server: app writes through functions only, reader reads, archiver exports.
+--
+-- Roles belong to the whole cluster, so they are made when the migrating role may make roles, and
+-- granted to when they exist. With a single role, as in the embedded default, the triggers alone
+-- protect the log.
+--
+--   SET ROLE annals_reader; SELECT count(*) FROM events;
+
+DO $$
+DECLARE
+    _role text;
+BEGIN
+    IF (SELECT r.rolcreaterole OR r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+        FOREACH _role IN ARRAY ARRAY['annals_app', 'annals_reader', 'annals_archiver'] LOOP
+            IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = _role) THEN
+                BEGIN
+                    EXECUTE format('CREATE ROLE %I NOLOGIN', _role);
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                    NULL;  -- another database of the cluster migrates at the same moment
+                END;
+            END IF;
+        END LOOP;
+    END IF;
+    REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public FROM PUBLIC;
+    REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
+    FOR _role IN SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('annals_app', 'annals_reader', 'annals_archiver') LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', _role);
+        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', _role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION stable_position(), events_after(bigint, integer), priority_class(smallint), '
+                       'spoken_duration(real), max_event_bytes(), fence_tag(), default_actor() TO %I', _role);
+        IF _role <> 'annals_app' THEN
+            EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys FROM %I', _role);
+        END IF;
+    END LOOP;
+    IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'annals_app') THEN
+        GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO annals_app;
+    END IF;
+END $$;
