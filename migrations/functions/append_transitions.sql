@@ -2,9 +2,9 @@
 --
 -- The caller holds the locks of the tasks. Subject rows are locked here, by the reactions and
 -- lock_streams, before the first insert, so that nothing waits for a lock inside the append fence.
--- Returns the position of each transition.
+-- Returns the position of each transition, in their order.
 --
---   SELECT * FROM append_transitions(ARRAY[('task-1', 'noop', NULL, 2, 'task.started', '{}', NULL)]::transition[], '{}', 'psql:me', now());
+--   SELECT append_transitions(ARRAY[('task-1', 'noop', NULL, 2, 'task.started', '{}', NULL)]::transition[], '{}', 'psql:me', now());
 
 CREATE FUNCTION append_transitions(
     transitions  transition[],
@@ -13,36 +13,33 @@ CREATE FUNCTION append_transitions(
     at           timestamptz,
     causation_id bigint DEFAULT NULL,
     trace        text DEFAULT NULL
-) RETURNS TABLE (task_id text, "position" bigint)
+) RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
 DECLARE
-    _caused    event_draft[] := ARRAY(SELECT r FROM react(append_transitions.transitions) r) || append_transitions.records;
-    _positions jsonb;
+    _caused    event_draft[];
+    _positions bigint[];
 BEGIN
+    IF append_transitions.transitions = '{}' OR append_transitions.transitions IS NULL THEN
+        RETURN '{}';
+    END IF;
+    _caused := ARRAY(SELECT r FROM react(append_transitions.transitions) r) || append_transitions.records;
     IF _caused <> '{}' THEN
         PERFORM lock_streams(_caused);
-    END IF;
-    IF _caused = '{}' OR _caused IS NULL THEN
-        RETURN QUERY
-            INSERT INTO events (stream_type, stream_id, version, type, data, actor, correlation_id, causation_id, trace, recorded_at)
-            SELECT 'task', t.task_id, t.version, t.type, t.data, append_transitions.actor, t.correlation_id,
-                   append_transitions.causation_id, append_transitions.trace, append_transitions.at
-            FROM unnest(append_transitions.transitions) t
-            RETURNING events.stream_id, events.position;
-        RETURN;
     END IF;
     WITH inserted AS (
         INSERT INTO events (stream_type, stream_id, version, type, data, actor, correlation_id, causation_id, trace, recorded_at)
         SELECT 'task', t.task_id, t.version, t.type, t.data, append_transitions.actor, t.correlation_id,
                append_transitions.causation_id, append_transitions.trace, append_transitions.at
         FROM unnest(append_transitions.transitions) t
-        RETURNING events.stream_id, events.position)
-    SELECT jsonb_object_agg(i.stream_id, i.position) INTO _positions FROM inserted i;
-    PERFORM append_events(ARRAY(
-        SELECT ROW(c.stream_type, c.stream_id, c.type, c.data, c.correlation_id,
-                   coalesce(c.causation_id, (_positions ->> c.caused_by)::bigint),
-                   coalesce(c.trace, append_transitions.trace), NULL)::event_draft
-        FROM unnest(_caused) WITH ORDINALITY c ORDER BY c.ordinality), append_transitions.actor, append_transitions.at);
-    RETURN QUERY SELECT p.key, p.value::bigint FROM jsonb_each_text(_positions) p;
+        RETURNING events.position)
+    SELECT array_agg(i.position) INTO _positions FROM inserted i;
+    IF _caused <> '{}' THEN
+        PERFORM append_events(ARRAY(
+            SELECT ROW(c.stream_type, c.stream_id, c.type, c.data, c.correlation_id,
+                       coalesce(c.causation_id, (SELECT _positions[t.ordinality] FROM unnest(append_transitions.transitions) WITH ORDINALITY t
+                                                 WHERE t.task_id = c.caused_by)),
+                       coalesce(c.trace, append_transitions.trace), NULL)::event_draft
+            FROM unnest(_caused) WITH ORDINALITY c ORDER BY c.ordinality), append_transitions.actor, append_transitions.at);
+    END IF;
+    RETURN _positions;
 END $$;

@@ -21,7 +21,8 @@ AS $$
 DECLARE
     _replayed  jsonb := replay_request(cancel_tasks.request);
     _verdicts  verdict[];
-    _positions jsonb;
+    _changes   transition[];
+    _positions bigint[];
     _answer    jsonb;
 BEGIN
     IF _replayed IS NULL THEN
@@ -36,13 +37,11 @@ BEGIN
           INTO _verdicts
         FROM (SELECT DISTINCT u.task_id FROM unnest(cancel_tasks.task_ids) AS u (task_id) ORDER BY u.task_id) g
         LEFT JOIN LATERAL (SELECT b.* FROM background_tasks b WHERE b.task_id = g.task_id FOR UPDATE) t ON true;
-        IF EXISTS (SELECT FROM unnest(_verdicts) v WHERE (v.change).type IS NOT NULL) THEN
-            SELECT jsonb_object_agg(a.task_id, a.position) INTO _positions
-            FROM append_transitions(ARRAY(SELECT v.change FROM unnest(_verdicts) v WHERE (v.change).type IS NOT NULL),
-                                    '{}', cancel_tasks.actor, cancel_tasks.at) a;
-        END IF;
+        _changes := ARRAY(SELECT v.change FROM unnest(_verdicts) v WHERE (v.change).type IS NOT NULL);
+        _positions := append_transitions(_changes, '{}', cancel_tasks.actor, cancel_tasks.at);
         SELECT coalesce(jsonb_agg(jsonb_build_object('task_id', v.task_id, 'outcome', v.outcome, 'status', v.status,
-                                                     'position', (_positions ->> v.task_id)::bigint)), '[]')
+                                                     'position', _positions[array_position(
+                             ARRAY(SELECT c.task_id FROM unnest(_changes) c), v.task_id)])), '[]')
           INTO _answer FROM unnest(_verdicts) v;
         IF (cancel_tasks.request).key IS NOT NULL THEN
             PERFORM keep_request(cancel_tasks.request, _answer);

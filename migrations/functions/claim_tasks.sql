@@ -66,7 +66,7 @@ BEGIN
             CROSS JOIN LATERAL (SELECT x.data, x.trace FROM events x
                                 WHERE x.position = p.enqueued_position OFFSET 0) e),
         appended AS MATERIALIZED (
-            SELECT count(*) FROM append_transitions(
+            SELECT append_transitions(
                 ARRAY(SELECT ROW(s.task_id, s.task_type, s.subject, s.version + 1, 'task.started',
                                  jsonb_build_object('attempt', s.attempt + 1, 'worker_id', claim_tasks.worker_id),
                                  s.correlation_id)::transition FROM started s),

@@ -38,20 +38,22 @@ BEGIN
     IF cardinality(end_attempts.task_ids) <> ALL (ARRAY[cardinality(end_attempts.leases), cardinality(end_attempts.outcomes), cardinality(end_attempts.details)]) THEN
         RAISE EXCEPTION 'task_ids, leases, outcomes and details differ in length' USING ERRCODE = 'AN422';
     END IF;
-    -- Lock, in the order of the key, and judge. The common case is judged in place, all others by judge_attempt.
+    -- Lock, in the order of the key, and judge. rank is above 1 when a batch names one task with several leases.
+    -- The common case is judged in place, all others by judge_attempt.
     SELECT array_agg(CASE
                WHEN g.outcome = 'completed' AND (t.row).lease = g.lease AND NOT (t.row).cancellation_requested
                     AND pg_column_size(g.detail) <= max_event_bytes()
                THEN ROW(g.task_id, g.lease, 'completed', 'running', ROW(
-                        g.task_id, (t.row).task_type, (t.row).subject, (t.row).version + 1, 'task.completed',
+                        g.task_id, (t.row).task_type, (t.row).subject, (t.row).version + g.rank, 'task.completed',
                         jsonb_build_object('attempt', (t.row).attempt) || g.detail, (t.row).correlation_id)::transition)::verdict
-               ELSE judge_attempt(g.task_id, g.lease, g.outcome, coalesce(g.detail, '{}'), t.row, end_attempts.worker_id, end_attempts.at)
+               ELSE judge_attempt(g.task_id, g.lease, g.rank, g.outcome, coalesce(g.detail, '{}'), t.row, end_attempts.worker_id, end_attempts.at)
            END)
       INTO _verdicts
-    FROM (SELECT DISTINCT ON (u.task_id, u.lease) u.*
-          FROM unnest(end_attempts.task_ids, end_attempts.leases, end_attempts.outcomes, end_attempts.details)
-               AS u (task_id, lease, outcome, detail)
-          ORDER BY u.task_id, u.lease) g
+    FROM (SELECT d.*, row_number() OVER (PARTITION BY d.task_id ORDER BY d.lease)::integer AS rank
+          FROM (SELECT DISTINCT ON (u.task_id, u.lease) u.*
+                FROM unnest(end_attempts.task_ids, end_attempts.leases, end_attempts.outcomes, end_attempts.details)
+                     AS u (task_id, lease, outcome, detail)
+                ORDER BY u.task_id, u.lease) d) g
     LEFT JOIN LATERAL (SELECT b AS row FROM background_tasks b WHERE b.task_id = g.task_id FOR UPDATE) t ON true;
 
     IF end_attempts.records IS NOT NULL THEN

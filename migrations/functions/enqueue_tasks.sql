@@ -21,7 +21,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     _replayed  jsonb := replay_request(enqueue_tasks.request);
     _drafts    task_draft[];
-    _positions jsonb;
+    _positions bigint[];
+    _answer    jsonb;
     _taken     text;
 BEGIN
     IF _replayed IS NOT NULL THEN
@@ -45,24 +46,16 @@ BEGIN
     END IF;
     PERFORM intern_lanes(_drafts);
 
-    SELECT jsonb_object_agg(a.task_id, a.position) INTO _positions
-    FROM append_transitions(
+    _positions := append_transitions(
         ARRAY(SELECT ROW(d.task_id, d.task_type, d.subject, 1, 'task.enqueued', d.data, enqueue_tasks.correlation_id)::transition
               FROM unnest(_drafts) d WHERE d.duplicate_of IS NULL ORDER BY d.ordinal),
-        '{}', enqueue_tasks.actor, enqueue_tasks.at, enqueue_tasks.causation_id, enqueue_tasks.trace) a;
-    IF (enqueue_tasks.request).key IS NOT NULL THEN
-        PERFORM keep_request(enqueue_tasks.request, (
-            SELECT jsonb_agg(jsonb_build_object(
-                'ordinal', d.ordinal, 'task_id', coalesce(d.duplicate_of, d.task_id),
-                'outcome', CASE WHEN d.duplicate_of IS NULL THEN 'enqueued' ELSE 'duplicate' END,
-                'position', (_positions ->> d.task_id)::bigint) ORDER BY d.ordinal)
-            FROM unnest(_drafts) d));
-    END IF;
+        '{}', enqueue_tasks.actor, enqueue_tasks.at, enqueue_tasks.causation_id, enqueue_tasks.trace);
     IF enqueue_tasks.ring THEN
         PERFORM ring_doorbell('annals_tasks', d.queue) FROM (SELECT DISTINCT u.queue FROM unnest(_drafts) u) d;
     END IF;
-    RETURN QUERY
-        SELECT d.ordinal, coalesce(d.duplicate_of, d.task_id),
-               CASE WHEN d.duplicate_of IS NULL THEN 'enqueued' ELSE 'duplicate' END, (_positions ->> d.task_id)::bigint
-        FROM unnest(_drafts) d ORDER BY d.ordinal;
+    IF (enqueue_tasks.request).key IS NOT NULL THEN
+        SELECT jsonb_agg(to_jsonb(o) ORDER BY o.ordinal) INTO _answer FROM enqueue_outcomes(_drafts, _positions) o;
+        PERFORM keep_request(enqueue_tasks.request, _answer);
+    END IF;
+    RETURN QUERY SELECT * FROM enqueue_outcomes(_drafts, _positions);
 END $$;

@@ -1,13 +1,13 @@
 -- Decides what one reported end of an attempt comes to: the outcome, and the event that follows.
 --
--- Pure: the locked row and the report in, a verdict out. A failure is retried by the task's own policy,
+-- The locked row and the report in, a verdict out; rank is the place of its event after the row's version. A failure is retried by the task's own policy,
 -- kept in its task.enqueued event, until max_attempts failures; retry: false fails it for good. A timed-out attempt
 -- is a failure like any other, and task.timed_out is appended only when none is left.
 --
---   SELECT (judge_attempt('task-1', 2, 'completed', '{}', NULL, 'psql-1', now())).outcome;   -- not_found
+--   SELECT (judge_attempt('task-1', 2, 1, 'completed', '{}', NULL, 'psql-1', now())).outcome;   -- not_found
 
 CREATE FUNCTION judge_attempt(
-    task_id text, lease integer, outcome text, detail jsonb, task background_tasks, worker_id text, at timestamptz
+    task_id text, lease integer, rank integer, outcome text, detail jsonb, task background_tasks, worker_id text, at timestamptz
 ) RETURNS verdict
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
 DECLARE
@@ -71,5 +71,5 @@ BEGIN
     END IF;
     RETURN ROW(judge_attempt.task_id, judge_attempt.lease, _outcome, (judge_attempt.task).status,
                ROW(judge_attempt.task_id, (judge_attempt.task).task_type, (judge_attempt.task).subject,
-                   (judge_attempt.task).version + 1, _type, _data, (judge_attempt.task).correlation_id)::transition)::verdict;
+                   (judge_attempt.task).version + judge_attempt.rank, _type, _data, (judge_attempt.task).correlation_id)::transition)::verdict;
 END $$;

@@ -1,7 +1,7 @@
 -- Marks the drafts whose unique_key meets a task that is in one of the statuses they name.
 --
 -- Two enqueues of the same key meet at an advisory lock on its hash (two-key form, so that it can not
--- be taken for a key of the append fence), in sorted order, held to the end of the transaction.
+-- be taken for a key of the append fence), in the order of the keys, held to the end of the transaction.
 --
 --   SELECT enqueue_task('coverage_refresh', params => '{"agent_id": "..."}', unique_key => 'agent-1');
 
@@ -11,7 +11,7 @@ DECLARE
     _key text;
 BEGIN
     FOR _key IN SELECT DISTINCT d.unique_key FROM unnest(resolve_duplicates.drafts) d
-                WHERE d.unique_key IS NOT NULL ORDER BY hashtext(d.unique_key), d.unique_key
+                WHERE d.unique_key IS NOT NULL ORDER BY d.unique_key
     LOOP
         PERFORM pg_advisory_xact_lock(hashtext('annals.unique_key'), hashtext(_key));
     END LOOP;
