@@ -1,0 +1,80 @@
+"""The server's configuration: suited to a task queue on one machine, and durable.
+
+`annals.conf` is written anew at each start and included at the end of postgresql.conf; what a person adds
+to postgresql.conf below that line wins. The socket, the port and the `options` of a caller are given on the
+command line.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from service.embedded.errors import EmbeddedError
+
+INCLUDE = "\n# Written by Annals at each start; settings below this line override it.\ninclude 'annals.conf'\n"
+
+# Whoever reaches the socket is let in: its directory is private to the server's account and root.
+HBA = """\
+# TYPE  DATABASE     USER  ADDRESS       METHOD
+local   all          all                 trust
+local   replication  all                 trust
+host    all          all   127.0.0.1/32  scram-sha-256
+"""
+
+SETTINGS = {
+    "max_connections": "200",
+    "max_wal_size": "2GB",
+    "min_wal_size": "256MB",
+    "checkpoint_timeout": "15min",
+    "wal_buffers": "16MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "autovacuum_naptime": "10s",
+    "autovacuum_vacuum_cost_delay": "1ms",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    "log_lock_waits": "on",
+}
+
+SMALLEST_BUFFERS_MB = 128
+LARGEST_BUFFERS_MB = 1024
+
+
+def write(data: Path, lz4: bool) -> None:
+    """Write annals.conf into the data directory; the file is made beforehand by the cluster's account."""
+    settings = SETTINGS | {
+        "shared_buffers": f"{shared_buffers_mb(memory_bytes())}MB",
+        "wal_compression": "lz4" if lz4 else "on",
+    }
+    lines = [f"{name} = '{value}'" for name, value in settings.items()]
+    try:
+        (data / "annals.conf").write_text("\n".join(lines) + "\n")
+    except OSError as error:
+        raise EmbeddedError(
+            f"{data}/annals.conf cannot be written: {error.strerror}.",
+            "Free some space there, or put its permissions right; then start again.",
+        ) from error
+
+
+def shared_buffers_mb(memory: int) -> int:
+    """A sixteenth of the memory, within bounds: the service's own hot rows are few."""
+    return max(SMALLEST_BUFFERS_MB, min(LARGEST_BUFFERS_MB, memory // 16 // 2**20))
+
+
+def memory_bytes() -> int:
+    """The machine's memory, or the control group's limit when that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+    except (OSError, ValueError):
+        return total
+    return min(total, limit)
