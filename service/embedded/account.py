@@ -66,25 +66,31 @@ def name_of(uid: int) -> str:
         return str(uid)
 
 
-def choose(data: Path) -> Account:
-    """The account to run the server on `data` (which need not exist yet).
+def for_fresh_data(directory: Path) -> Account:
+    """Who is to own data yet to be made in `directory`: ourselves.
 
-    Raises EmbeddedError when the data belong to somebody else, or when root finds no other account.
+    For root the owner of the directory, and the first of PREFERRED when that is root, too.
     """
-    owner = data.stat().st_uid if data.exists() else None
     if os.geteuid() != 0:
-        if owner not in (None, os.geteuid()):
-            raise EmbeddedError(
-                f"The database in {data} belongs to {name_of(owner or 0)}, not to {name_of(os.geteuid())}.",
-                f"Run this as {name_of(owner or 0)} or as root, or choose another --home or ANNALS_HOME.",
-            )
         return current()
+    owner = directory.stat().st_uid
+    return from_uid(owner) if owner != 0 else first_unprivileged()
+
+
+def for_data(data: Path) -> Account:
+    """The owner of existing data. Raises EmbeddedError when we cannot run the server as its owner."""
+    owner = data.stat().st_uid
     if owner == 0:
         raise EmbeddedError(
             f"The database in {data} belongs to root, and PostgreSQL does not run as root.",
-            f"Give it to an unprivileged account: chown -R postgres {data}",
+            f"Give it to an unprivileged account: chown -R {PREFERRED[1]} {data}",
         )
-    return from_uid(owner) if owner is not None else first_unprivileged()
+    if os.geteuid() not in (0, owner):
+        raise EmbeddedError(
+            f"The database in {data} belongs to {name_of(owner)}, not to {name_of(os.geteuid())}.",
+            f"Run this as {name_of(owner)} or as root, or choose another --home or ANNALS_HOME.",
+        )
+    return from_uid(owner)
 
 
 def from_uid(uid: int) -> Account:

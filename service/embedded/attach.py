@@ -7,12 +7,12 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.embedded import locks, place, starter, state
-from service.embedded.errors import EmbeddedError
+from service.embedded.errors import EmbeddedError, unexpected
 from service.embedded.server import Server
 
 WATCH_SECONDS = 0.5
@@ -36,12 +36,12 @@ class Holding:
         wait = WATCH_SECONDS
         while not self.released.wait(wait):
             wait = WATCH_SECONDS
-            if not locks.is_held(self.server.place.supervisor):
-                try:
+            try:
+                if not locks.is_held(self.server.place.supervisor):
                     starter.ensure_running(self.server.place, self.server.state.wish, log.info)
-                except (EmbeddedError, OSError) as error:
-                    log.error("The embedded server cannot be started again: %s", error)
-                    wait = LONGEST_BACKOFF_SECONDS
+            except (EmbeddedError, OSError) as error:
+                log.error("The embedded server cannot be started again: %s", error)
+                wait = LONGEST_BACKOFF_SECONDS
 
     def release(self) -> None:
         """Give the share back; the supervisor stops a server that nobody holds."""
@@ -74,8 +74,8 @@ def attach(
     """The server of `home`, made and started when needed; it runs at least until the block ends.
 
     `progress` gets a line for each slow step. `tcp`, `options` (settings of PostgreSQL, for instance
-    `{"fsync": "off"}` in tests) and `linger_seconds` (how long an unused server stays) count for whoever starts
-    the server. Blocks until the server accepts connections. Raises EmbeddedError.
+    `{"fsync": "off"}` in tests) and `linger_seconds` (how long an unused server stays) count for whoever
+    starts the server. Blocks until the server accepts connections. Raises EmbeddedError.
     """
     wish = state.Wish(tcp, linger_seconds, dict(options or {}))
     holding = _enter(Path(home).absolute(), wish, progress or log.info)
@@ -96,8 +96,10 @@ def _enter(home: Path, wish: state.Wish, progress: place.Progress) -> Holding:
         where = place.find(home, progress)
         holding = _holdings.get(where.base)
         if holding is None:
-            holding = _hold(where, wish, progress)
-            _holdings[where.base] = holding
+            try:
+                holding = _holdings[where.base] = _hold(where, wish, progress)
+            except OSError as error:
+                raise unexpected(error, where.base) from error
         holding.users += 1
         return holding
 
@@ -112,12 +114,11 @@ def _hold(where: place.Place, wish: state.Wish, progress: place.Progress) -> Hol
             told = True
             progress("Waiting for the server to finish stopping")
 
-    descriptor = locks.take(where.holders, fcntl.LOCK_SH, waiting)
-    try:
+    with ExitStack() as undo:
+        descriptor = locks.take(where.holders, fcntl.LOCK_SH, waiting)
+        undo.callback(os.close, descriptor)
         holding = Holding(Server(where, starter.ensure_running(where, wish, progress)), descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
+        undo.pop_all()
     threading.Thread(target=holding.watch, name="annals-embedded-watch", daemon=True).start()
     return holding
 

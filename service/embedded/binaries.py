@@ -51,8 +51,8 @@ def choose(data: Path) -> Binaries:
         )
     raise EmbeddedError(
         f"The database in {data} was made by PostgreSQL {wanted}, whose programs are not here.",
-        f"Install PostgreSQL {wanted} or name its programs' directory in PG_BIN; or choose another --home, or "
-        f"move {data} away to begin with an empty database.",
+        f"Install PostgreSQL {wanted} or name its programs' directory in PG_BIN; or choose another --home, "
+        f"or move {data} away to begin with an empty database.",
     )
 
 
@@ -111,7 +111,9 @@ def inspect(directory: Path) -> Binaries | None:
     if not (directory / "initdb").is_file():
         return None
     try:
-        answer = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            [directory / "postgres", "--version"], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     match = re.search(r"(\d+(\.\d+)?)", answer.stdout)

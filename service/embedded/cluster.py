@@ -1,13 +1,13 @@
 """Making a fresh cluster, all or nothing.
 
 Everything is done in `data.partial`, which becomes `data` by one rename when it is complete: a process
-killed on the way leaves nothing that looks like a database.
+killed on the way leaves nothing that looks like a database. The service's role owns its database and may
+make others (and roles), yet is no superuser.
 """
 
 from __future__ import annotations
 
 import locale
-import os
 import secrets
 import shutil
 import subprocess
@@ -15,18 +15,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.embedded import configuration, programs
+from service.embedded import programs
 from service.embedded.account import Account
 from service.embedded.binaries import Binaries
 from service.embedded.errors import explain
-from service.embedded.locks import give_to_owner
+from service.embedded.files import replace, sync_directory
 
-# The service's role owns its database and may make others (and roles), yet is no superuser.
-ROLE = (
-    "CREATE ROLE annals LOGIN CREATEDB CREATEROLE",
-    "GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO annals",
-    "CREATE DATABASE annals OWNER annals",
-)
+QUERIES = Path(__file__).parent / "queries"
+SETUP = ("create_role", "grant_watching", "create_database")
 
 
 def create(binaries: Binaries, data: Path, account: Account, password: Path, durable: bool) -> None:
@@ -35,21 +31,23 @@ def create(binaries: Binaries, data: Path, account: Account, password: Path, dur
     `durable` false leaves out the final sync, for tests. Raises EmbeddedError.
     """
     partial = data.with_name("data.partial")
-    if partial.exists():
-        shutil.rmtree(partial)
-    partial.mkdir(mode=0o700)
-    account.own(partial)
-    command = [binaries.directory / "initdb", "-D", partial, "-U", "postgres", "-E", "UTF8", "--auth=trust"]
-    command += [*locale_arguments(), "--data-checksums", "--no-instructions"]
-    run([*command, *([] if durable else ["--no-sync"])], account, f"Making the database in {data}", data)
-    (partial / "pg_hba.conf").write_text(configuration.HBA)
-    with (partial / "postgresql.conf").open("a") as file:
-        file.write(configuration.INCLUDE)
-    (partial / "annals.conf").touch(mode=0o600)
-    account.own(partial / "annals.conf")
-    execute(binaries, partial, account, [*ROLE, password_statement(password)])
-    partial.rename(data)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700)
+        account.own(partial)
+        run(initdb(binaries, partial, durable), account, f"Making the database in {data}", data)
+        execute(binaries, partial, account, [*(query(name) for name in SETUP), set_password(password)])
+        partial.rename(data)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     sync_directory(data.parent)
+
+
+def initdb(binaries: Binaries, data: Path, durable: bool) -> list[str | Path]:
+    """The command line that makes a cluster."""
+    command: list[str | Path] = [binaries.directory / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8"]
+    command += ["--auth-local=trust", "--auth-host=reject", "--data-checksums", "--no-instructions"]
+    return [*command, *locale_arguments(), *([] if durable else ["--no-sync"])]
 
 
 def locale_arguments() -> list[str]:
@@ -64,37 +62,30 @@ def locale_arguments() -> list[str]:
     return ["--locale=C.UTF-8", "--lc-collate=C"]
 
 
-def password_statement(path: Path) -> str:
+def query(name: str) -> str:
+    """One statement, on one line as the single-user server wants it."""
+    return " ".join((QUERIES / f"{name}.sql").read_text().split())
+
+
+def set_password(path: Path) -> str:
     """Write a fresh password into its file (0600) and return the statement that sets it."""
     word = secrets.token_urlsafe(24)
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(word)
-        give_to_owner(path.parent, file.fileno())
-    return f"ALTER ROLE annals PASSWORD '{word}'"
+    replace(path, word)
+    return query("set_password").replace(":password", word)
 
 
 def execute(binaries: Binaries, data: Path, account: Account, statements: Sequence[str]) -> None:
     """Run statements on a cluster that is not running, by the single-user server."""
-    command = [binaries.directory / "postgres", "--single", "-D", data, "-c", "exit_on_error=on", "postgres"]
+    command: list[str | Path] = [binaries.directory / "postgres", "--single", "-D", data]
+    command += ["-c", "exit_on_error=on", "postgres"]
     run(command, account, f"Setting up the database in {data}", data, "\n".join(statements) + "\n")
 
 
 def run(command: Sequence[str | Path], account: Account, doing: str, data: Path, given: str = "") -> None:
     """Run a program to its end; its output explains the EmbeddedError when it fails."""
     with tempfile.TemporaryFile() as log:
-        process = programs.begin(list(command), account, log, stdin=subprocess.PIPE)
+        process = programs.begin(command, account, log.fileno(), stdin=subprocess.PIPE)
         process.communicate(given.encode())
         if process.returncode != 0:
             log.seek(0)
             raise explain(doing, log.read().decode(errors="replace"), data)
-
-
-def sync_directory(path: Path) -> None:
-    """Make a rename in the directory last."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,8 +1,8 @@
 """The server's configuration: suited to a task queue on one machine, and durable.
 
-`annals.conf` is written anew at each start and included at the end of postgresql.conf; what a person adds
-to postgresql.conf below that line wins. The socket, the port and the `options` of a caller are given on the
-command line.
+Two files beside the data are written anew at each start: `annals.conf`, which reads the cluster's own
+postgresql.conf first and a person's `local.conf` last, so that the latter wins, and `pg_hba.conf`. They are
+not in the data directory because root must not write where the server's account could have put a link.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from service.embedded.errors import EmbeddedError
-
-INCLUDE = "\n# Written by Annals at each start; settings below this line override it.\ninclude 'annals.conf'\n"
+from service.embedded import files
 
 # Whoever reaches the socket is let in: its directory is private to the server's account and root.
 HBA = """\
@@ -49,20 +47,17 @@ SMALLEST_BUFFERS_MB = 128
 LARGEST_BUFFERS_MB = 1024
 
 
-def write(data: Path, lz4: bool) -> None:
-    """Write annals.conf into the data directory; the file is made beforehand by the cluster's account."""
+def write(base: Path, lz4: bool) -> Path:
+    """Write both files into `base`; the path of the one to start with."""
     settings = SETTINGS | {
         "shared_buffers": f"{shared_buffers_mb(memory_bytes())}MB",
         "wal_compression": "lz4" if lz4 else "on",
     }
-    lines = [f"{name} = '{value}'" for name, value in settings.items()]
-    try:
-        (data / "annals.conf").write_text("\n".join(lines) + "\n")
-    except OSError as error:
-        raise EmbeddedError(
-            f"{data}/annals.conf cannot be written: {error.strerror}.",
-            "Free some space there, or put its permissions right; then start again.",
-        ) from error
+    lines = ["include 'data/postgresql.conf'", *(f"{name} = '{value}'" for name, value in settings.items())]
+    lines += ["# Your own settings go into local.conf.", "include_if_exists 'local.conf'"]
+    files.replace(base / "pg_hba.conf", HBA, 0o644)
+    files.replace(base / "annals.conf", "\n".join(lines) + "\n", 0o644)
+    return base / "annals.conf"
 
 
 def shared_buffers_mb(memory: int) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 
 class EmbeddedError(Exception):
     """The embedded server cannot be had. `hint` says what to do about it."""
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message if hint is None else f"{message}\n{hint}")
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(f"{message}\n{hint}")
         self.message = message
         self.hint = hint
 
@@ -43,12 +44,12 @@ CAUSES = (
     Cause(
         re.compile(r"has wrong ownership|has invalid permissions|Permission denied"),
         "PostgreSQL may not use {data}: an owner or a permission is wrong.",
-        "The directory and all in it must belong to the account that runs the server, with mode 0700.",
+        "The directory and all in it must belong to one unprivileged account, with mode 0700.",
     ),
     Cause(
         re.compile(r"could not (map anonymous|resize) shared memory|Cannot allocate memory"),
         "There is not enough memory for PostgreSQL.",
-        "Lower shared_buffers at the end of {data}/postgresql.conf, or give the machine more memory.",
+        "Set a lower shared_buffers in {data}/../local.conf, or give the machine more memory.",
     ),
     Cause(
         re.compile(r"could not locate a valid checkpoint record|invalid checkpoint|checksum mismatch"),
@@ -58,7 +59,7 @@ CAUSES = (
     Cause(
         re.compile(r"unrecognized configuration parameter|invalid value for parameter|configuration file"),
         "PostgreSQL refuses its configuration.",
-        "Correct {data}/postgresql.conf; the lines below name the setting.",
+        "Correct {data}/../local.conf or postgresql.conf; the lines below name the setting.",
     ),
 )
 
@@ -72,3 +73,11 @@ def explain(doing: str, log: str, data: object) -> EmbeddedError:
                 cause.message.format(data=data), f"{cause.hint.format(data=data)}\nPostgreSQL said:\n{tail}"
             )
     return EmbeddedError(f"{doing} failed.", f"PostgreSQL said:\n{tail}")
+
+
+def unexpected(error: OSError, base: Path) -> EmbeddedError:
+    """An error of the operating system as one that names the place."""
+    return EmbeddedError(
+        f"The embedded server cannot work in {base}: {error}.",
+        "Free some space there, put its permissions right, or choose another --home; then start again.",
+    )

@@ -4,8 +4,9 @@
       data/                  the cluster, 0700 of the server's account
       run/                   the socket, 0700 of the server's account
       binaries/              a copy of the programs, only when the account cannot reach the originals
+      local.conf       settings of PostgreSQL that you want otherwise, when there are any
       holders, start, supervisor     lock files
-      state.json, password, supervisor.log, postgres.log
+      annals.conf, pg_hba.conf, state.json, password, supervisor.log, postgres.log
 
 When root starts it in a home that the server's account cannot enter (a checkout below /root), the
 directory lies in /var/lib/annals or /var/tmp instead and `home/postgres` is a link to it. No permission of
@@ -15,25 +16,16 @@ a directory that was there before is changed.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import re
 import secrets
-import stat
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.embedded import locks
-from service.embedded.account import Account, choose, name_of
+from service.embedded.account import Account, for_fresh_data, name_of
 from service.embedded.errors import EmbeddedError
 
 ELSEWHERE = (Path("/var/lib/annals"), Path("/var/tmp/annals"))
-SOCKET_PATH_BYTES = 107
-SOCKET_NAME_BYTES = len("/.s.PGSQL.65535.lock")
-# A comma separates hosts in a DSN, and not every driver unquotes the rest alike.
-PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./+-]*")
 
 Progress = Callable[[str], None]
 
@@ -84,34 +76,6 @@ class Place:
         """What PostgreSQL says."""
         return self.base / "postgres.log"
 
-    def socket_directory(self, account: Account) -> Path:
-        """A directory for the socket that only the account (and root) can enter, made when missing."""
-        inside = self.base / "run"
-        if len(os.fsencode(inside)) + SOCKET_NAME_BYTES <= SOCKET_PATH_BYTES and PLAIN_PATH.fullmatch(str(inside)):
-            return private_directory(inside, account)
-        name = hashlib.sha256(os.fsencode(self.base)).hexdigest()[:12]
-        try:
-            return private_directory(Path(f"/tmp/annals-{account.uid}-{name}"), account)
-        except EmbeddedError:
-            # Somebody else took the name; a random one cannot be taken in advance.
-            made = Path(tempfile.mkdtemp(prefix="annals-", dir="/tmp"))
-            account.own(made)
-            return made
-
-
-def private_directory(path: Path, account: Account) -> Path:
-    """`path` as a 0700 directory of the account; an existing one that is anything else is refused."""
-    try:
-        path.mkdir(mode=0o700)
-        account.own(path)
-    except FileExistsError:
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or stat.S_IMODE(found.st_mode) & 0o077:
-            raise EmbeddedError(
-                f"{path} is not a private directory of {account.name}.", f"Move it away, or: chmod 700 {path}"
-            ) from None
-    return path
-
 
 def find(home: Path, progress: Progress) -> Place:
     """The place below `home`, made when missing; safe when several processes do it at once."""
@@ -154,10 +118,12 @@ def create(home: Path, link: Path, progress: Progress) -> None:
                 f"{link} points to {os.readlink(link)}, which is gone.",
                 f"Bring that directory back, or remove the link to begin with an empty database: rm {link}",
             )
-        account = choose(link / "data")
+        account = for_fresh_data(home)
         if account.can_enter(home):
-            link.mkdir(mode=0o700)
+            link.mkdir()
             link.chmod(0o700 if account.uid == os.geteuid() else 0o711)
+            if home.stat().st_uid == account.uid:
+                os.chown(link, account.uid, account.gid, follow_symlinks=False)
         else:
             link.symlink_to(make_elsewhere(home, account, progress))
     finally:

@@ -6,6 +6,7 @@ listen address, shared memory key, status.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -59,7 +60,9 @@ def is_postgres(pid: int) -> bool:
 
 def leftovers(data: Path) -> list[int]:
     """PostgreSQL processes on this data; after their postmaster's death, those that have not noticed it."""
-    numbers = (int(name) for name in os.listdir("/proc") if name.isdigit()) if os.path.isdir("/proc/self") else ()
+    numbers = (
+        (int(name) for name in os.listdir("/proc") if name.isdigit()) if os.path.isdir("/proc/self") else ()
+    )
     return [pid for pid in numbers if pid != os.getpid() and serves(pid, data)]
 
 
@@ -107,11 +110,9 @@ class Postmaster:
 
     def _signal(self, number: signal.Signals) -> None:
         """Signal it if it is there."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             if self.alive():
                 os.kill(self.pid, number)
-        except ProcessLookupError:
-            pass
 
     def close(self) -> None:
         """Let go of the handle; the process is not touched."""
@@ -123,7 +124,5 @@ class Postmaster:
 def quit_leftovers(data: Path) -> None:
     """End the children of a postmaster that died: until they are gone no new one can start on the data."""
     for pid in leftovers(data):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)
-        except ProcessLookupError:
-            pass

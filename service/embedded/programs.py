@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
 
 from service.embedded.account import Account
 from service.embedded.errors import EmbeddedError
@@ -20,13 +19,15 @@ def environment() -> Mapping[str, str]:
     return {name: os.environ[name] for name in KEPT if name in os.environ} | {"LC_ALL": "C", "TZ": "UTC"}
 
 
-def begin(command: list[str | Path], account: Account, log: IO[bytes], **arguments: Any) -> subprocess.Popen[bytes]:
-    """Start a program as the account, in a session of its own, its output appended to `log`."""
+def begin(
+    command: Sequence[str | Path], account: Account, output: int, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    """Start a program as the account in a session of its own, printing to the open file `output`."""
     try:
         return subprocess.Popen(
             command,
-            **({"stdin": subprocess.DEVNULL} | arguments),
-            stdout=log,
+            stdin=stdin,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=environment(),
             cwd="/",
@@ -37,6 +38,6 @@ def begin(command: list[str | Path], account: Account, log: IO[bytes], **argumen
     except PermissionError as error:
         raise EmbeddedError(
             f"{command[0]} cannot be run as {account.name}: {error.strerror}.",
-            "Root needs the right to change to another user (containers: CAP_SETUID and CAP_SETGID) and a "
-            "filesystem without noexec; or run this as an ordinary user.",
+            "Root needs the right to change to another user (in containers CAP_SETUID and CAP_SETGID), and "
+            "the filesystem must allow programs (no noexec). Or run this as an ordinary user.",
         ) from error

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from service.embedded.locks import give_to_owner
+from service.embedded import files
 
 
 @dataclass(frozen=True)
@@ -22,43 +21,42 @@ class Wish:
 
 @dataclass(frozen=True)
 class State:
-    """`phase` is starting, ready, stopping, stopped or failed; `token` tells one supervisor's words from another's.
+    """How the server is, and how to reach it.
 
+    `phase` is starting, ready, stopping, stopped or failed; `token` names the supervisor that speaks.
     `messages` grow while starting; `error` is (message, hint) of a failure.
     """
 
     token: str
     phase: str
-    wish: Wish = Wish()
+    wish: Wish = field(default_factory=Wish)
     messages: tuple[str, ...] = ()
-    error: tuple[str, str | None] | None = None
+    error: tuple[str, str] | None = None
     socket_directory: str = ""
     port: int = 5432
     bin_dir: str = ""
     major: int = 0
 
-    def with_(self, **changes: Any) -> State:
-        """A copy with some fields changed."""
-        return replace(self, **changes)
-
 
 def write(path: Path, state: State) -> None:
-    """Replace the file; a reader sees the old or the new one, never a part."""
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(state), file)
-        give_to_owner(path.parent, file.fileno())
-    temporary.replace(path)
+    """Replace the file."""
+    files.replace(path, json.dumps(asdict(state)))
 
 
 def read(path: Path) -> State | None:
-    """The last state written; None when there is none that makes sense (also one of another release)."""
+    """The last state written; None when there is none. Fields of a newer release are left out."""
     try:
         found = json.loads(path.read_text())
-        found["wish"] = Wish(**found["wish"])
-        found["messages"] = tuple(found["messages"])
-        found["error"] = tuple(found["error"]) if found["error"] else None
-        return State(**found)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError):
         return None
+    state = known(State, found)
+    state["wish"] = Wish(**known(Wish, found.get("wish", {})))
+    state["messages"] = tuple(found.get("messages", ()))
+    state["error"] = tuple(found["error"]) if found.get("error") else None
+    return State(**{"token": "", "phase": ""} | state)
+
+
+def known(kind: type[State] | type[Wish], found: dict[str, Any]) -> dict[str, Any]:
+    """The entries that are fields of the class."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in found.items() if name in names}
