@@ -26,6 +26,7 @@ from service.embedded.postmaster import Postmaster
 TICK_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 5.0
 QUIET_SECONDS = 60.0
+LARGEST_DESCRIPTOR = 4096
 
 log = logging.getLogger("annals.embedded")
 
@@ -145,6 +146,8 @@ def detach() -> None:
 
 def main(arguments: list[str]) -> int:
     """Take the supervisor's lock, become a daemon, and run."""
+    # A pipe inherited from the caller would stay open, and whoever reads it would wait for its end.
+    os.closerange(3, LARGEST_DESCRIPTOR)
     base, token, wish = arguments
     place = Place(Path(base))
     # Before the fork: when the caller's child has ended, the lock tells whether there is a supervisor.
