@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.embedded import account, binaries, cluster, launch, reach, sockets
+from service.embedded import account, binaries, cluster, launch, nameless, reach, sockets
 from service.embedded.errors import EmbeddedError
 from service.embedded.place import Place, Progress
 from service.embedded.postmaster import READY_POLL_SECONDS, Postmaster, read_pid_file, serves
@@ -61,9 +61,11 @@ class Keeper:
         usable = reach.reachable(installed, self.place.base, runs_as)
         if fresh:
             self.say(f"Making a database (PostgreSQL {installed.version}) in {data}")
-            cluster.create(usable, data, runs_as, self.place.password, wish.options.get("fsync") != "off")
+            with nameless.for_setup(usable, self.place.base, runs_as) as tools:
+                cluster.create(tools, data, runs_as, self.place.password, wish.options.get("fsync") != "off")
         elif wish.tcp and not self.place.password.exists():
-            cluster.execute(usable, data, runs_as, [cluster.set_password(self.place.password)])
+            with nameless.for_setup(usable, self.place.base, runs_as) as tools:
+                cluster.execute(tools, data, runs_as, [cluster.set_password(self.place.password)])
         self.say(f"Starting PostgreSQL {installed.version}")
         directory = sockets.directory(self.place.base, runs_as)
         how = launch.Launch(self.place, usable, runs_as, directory, wish, self.go_on)
