@@ -30,11 +30,21 @@ def main(home: str, *words: str) -> None:
     progress: list[str] = []
     try:
         with attach(Path(home), tcp="tcp" in words, progress=progress.append, options=FAST) as server:
-            told = {"dsn": server.dsn, "pid": server.pid, "base": str(server.place.base), "progress": progress}
-            print(json.dumps(told), flush=True)
+            told = {
+                "dsn": server.dsn,
+                "pid": server.pid,
+                "base": str(server.place.base),
+                "progress": progress,
+            }
+            say(told)
             sys.stdin.read()
     except EmbeddedError as error:
-        print(json.dumps({"error": error.message, "hint": error.hint}), flush=True)
+        say({"error": error.message, "hint": error.hint})
+
+
+def say(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
 
 
 @dataclass

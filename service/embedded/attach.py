@@ -35,17 +35,25 @@ class Holding:
         """Have the server supervised again when its supervisor was killed."""
         wait = WATCH_SECONDS
         while not self.released.wait(wait):
-            wait = WATCH_SECONDS
-            try:
-                if not locks.is_held(self.server.place.supervisor):
-                    starter.ensure_running(self.server.place, self.server.state.wish, log.info)
-            except (EmbeddedError, OSError) as error:
-                log.error("The embedded server cannot be started again: %s", error)
-                wait = LONGEST_BACKOFF_SECONDS
+            wait = WATCH_SECONDS if self.supervise() else min(wait * 2, LONGEST_BACKOFF_SECONDS)
+
+    def supervise(self) -> bool:
+        """Start a supervisor when there is none; false when that failed."""
+        try:
+            if not locks.is_held(self.server.place.supervisor):
+                starter.ensure_running(self.server.place, self.server.state.wish, log.info)
+        except (EmbeddedError, OSError) as error:
+            log.error("The embedded server cannot be started again: %s", error)
+            return False
+        return True
 
     def release(self) -> None:
-        """Give the share back; the supervisor stops a server that nobody holds."""
+        """Give the share back; the supervisor stops a server that nobody holds.
+
+        One that was killed a moment ago is replaced first, or the server would stay for ever.
+        """
         self.released.set()
+        self.supervise()
         os.close(self.descriptor)
 
 

@@ -1,7 +1,8 @@
 """Making a fresh cluster, all or nothing.
 
-Everything is done in `data.partial`, which becomes `data` by one rename when it is complete: a process
-killed on the way leaves nothing that looks like a database. The service's role owns its database and may
+Everything is done in a directory `partial-...`, which becomes `data` by one rename when it is complete: a
+process killed on the way leaves nothing that looks like a database. Each attempt has a directory of its own:
+an initdb that outlives a killed supervisor empties its own when it fails. The service's role owns its database and may
 make others (and roles), yet is no superuser.
 """
 
@@ -22,6 +23,7 @@ from service.embedded.errors import explain
 from service.embedded.files import replace, sync_directory
 
 QUERIES = Path(__file__).parent / "queries"
+PARTIAL = "partial-"
 SETUP = ("create_role", "grant_watching", "create_database")
 
 
@@ -30,17 +32,21 @@ def create(binaries: Binaries, data: Path, account: Account, password: Path, dur
 
     `durable` false leaves out the final sync, for tests. Raises EmbeddedError.
     """
-    partial = data.with_name("data.partial")
+    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=data.parent))
+    account.own(partial)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(mode=0o700)
-        account.own(partial)
         run(initdb(binaries, partial, durable), account, f"Making the database in {data}", data)
         execute(binaries, partial, account, [*(query(name) for name in SETUP), set_password(password)])
         partial.rename(data)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     sync_directory(data.parent)
+
+
+def sweep(base: Path) -> None:
+    """Remove what attempts that were killed have left."""
+    for left in base.glob(f"{PARTIAL}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def initdb(binaries: Binaries, data: Path, durable: bool) -> list[str | Path]:

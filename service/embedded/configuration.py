@@ -43,6 +43,8 @@ SETTINGS = {
     "log_lock_waits": "on",
 }
 
+LOCAL = "# Your own settings of PostgreSQL: they win over those of annals.conf, from the next start on.\n"
+
 SMALLEST_BUFFERS_MB = 128
 LARGEST_BUFFERS_MB = 1024
 
@@ -54,7 +56,9 @@ def write(base: Path, lz4: bool) -> Path:
         "wal_compression": "lz4" if lz4 else "on",
     }
     lines = ["include 'data/postgresql.conf'", *(f"{name} = '{value}'" for name, value in settings.items())]
-    lines += ["# Your own settings go into local.conf.", "include_if_exists 'local.conf'"]
+    lines.append("include 'local.conf'")
+    if not (base / "local.conf").exists():
+        files.replace(base / "local.conf", LOCAL, 0o644)
     files.replace(base / "pg_hba.conf", HBA, 0o644)
     files.replace(base / "annals.conf", "\n".join(lines) + "\n", 0o644)
     return base / "annals.conf"

@@ -57,7 +57,9 @@ CAUSES = (
         "Restore them from a backup, or move the directory away to begin with an empty database.",
     ),
     Cause(
-        re.compile(r"unrecognized configuration parameter|invalid value for parameter|configuration file .* errors"),
+        re.compile(
+            r"unrecognized configuration parameter|invalid value for parameter|configuration file .* errors"
+        ),
         "PostgreSQL refuses its configuration.",
         "Correct {data}/../local.conf or postgresql.conf; the lines below name the setting.",
     ),

@@ -59,6 +59,7 @@ class Keeper:
         runs_as = account.for_fresh_data(self.place.base) if fresh else account.for_data(data)
         installed = binaries.choose(data)
         usable = reach.reachable(installed, self.place.base, runs_as)
+        cluster.sweep(self.place.base)
         if fresh:
             self.say(f"Making a database (PostgreSQL {installed.version}) in {data}")
             with nameless.for_setup(usable, self.place.base, runs_as) as tools:

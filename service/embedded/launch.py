@@ -17,7 +17,7 @@ from service.embedded.binaries import Binaries
 from service.embedded.errors import explain
 from service.embedded.files import open_private
 from service.embedded.place import Place
-from service.embedded.postmaster import READY_POLL_SECONDS, Postmaster, quit_leftovers
+from service.embedded.postmaster import READY_POLL_SECONDS, Postmaster, ended_server, quit_leftovers
 from service.embedded.state import Wish
 
 LARGEST_LOG_BYTES = 10 * 2**20
@@ -65,7 +65,9 @@ class Launch:
         log = open_private(self.place.postgres_log, os.O_WRONLY | os.O_APPEND)
         try:
             begun_at = os.fstat(log).st_size
-            child = programs.begin(self._command(port), self.account, log)
+            child = programs.begin(
+                self._command(port), self.account, log, ended=ended_server(self.place.data)
+            )
         finally:
             os.close(log)
         postmaster = Postmaster(child.pid, self.place.data, child)

@@ -4,7 +4,7 @@
       data/                  the cluster, 0700 of the server's account
       run/                   the socket, 0700 of the server's account
       binaries/              a copy of the programs, only when the account cannot reach the originals
-      local.conf       settings of PostgreSQL that you want otherwise, when there are any
+      local.conf       for settings of PostgreSQL that you want otherwise
       holders, start, supervisor     lock files
       annals.conf, pg_hba.conf, state.json, password, supervisor.log, postgres.log
 

@@ -51,6 +51,12 @@ def serves(pid: int, data: Path) -> bool:
         return not os.path.isdir("/proc/self") and is_postgres(pid)
 
 
+def ended_server(data: Path) -> int | None:
+    """The process number in a pid file whose server has ended without removing it."""
+    found = read_pid_file(data)
+    return found.pid if found is not None and not serves(found.pid, data) else None
+
+
 def is_postgres(pid: int) -> bool:
     """For systems without /proc: whether the process is alive and named postgres."""
     answer = subprocess.run(["ps", "-o", "stat=,comm=", "-p", str(pid)], capture_output=True, text=True)

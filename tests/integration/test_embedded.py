@@ -37,11 +37,19 @@ async def test_a_fresh_home_gives_a_database_that_every_driver_reaches(home: Pat
     with attach(home, options=FAST) as server:
         assert ask(server.dsn, "SELECT current_user || '@' || current_database()") == "annals@annals"
         connection = await asyncpg.connect(server.dsn)
-        assert await connection.fetchval("SELECT lower('ÄÉ') || current_setting('server_encoding')") == "äéUTF8"
+        assert (
+            await connection.fetchval("SELECT lower('ÄÉ') || current_setting('server_encoding')") == "äéUTF8"
+        )
         await connection.close()
+        assert ask(server.dsn, "SELECT current_setting('server_version_num')::int / 10000") == server.major
+
+
+def test_its_psql_reaches_it(home: Path) -> None:
+    with attach(home, options=FAST) as server:
         said = subprocess.check_output([server.tool("psql"), server.dsn, "-Atc", "SELECT 'psql'"], text=True)
         assert said.strip() == "psql"
-        assert ask(server.dsn, "SELECT current_setting('server_version_num')::int / 10000") == server.major
+        with pytest.raises(EmbeddedError, match="No pg_nothing is installed"):
+            server.tool("pg_nothing")
 
 
 def test_the_role_may_make_databases_but_is_no_superuser(home: Path) -> None:
@@ -197,7 +205,6 @@ def test_a_persons_own_settings_win(home: Path) -> None:
         base = server.place.base
     gone(base)
     (base / "local.conf").write_text("work_mem = '17MB'\nmax_connections = 33\n")
-    (base / "local.conf").chmod(0o644)
     with attach(home, options=FAST) as server:
         assert ask(server.dsn, "SELECT current_setting('work_mem')") == "17MB"
         assert ask(server.dsn, "SELECT current_setting('max_connections')") == "33"

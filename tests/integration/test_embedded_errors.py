@@ -41,7 +41,6 @@ def refusal(home: Path) -> EmbeddedError:
 def test_a_wrong_setting_is_named_and_mending_it_is_enough(home: Path) -> None:
     base = made(home)
     (base / "local.conf").write_text("wrok_mem = '1MB'\n")
-    (base / "local.conf").chmod(0o644)
     error = refusal(home)
     assert "refuses its configuration" in error.message
     assert "wrok_mem" in error.hint
@@ -64,7 +63,9 @@ def test_pg_bin_without_programs_is_refused(home: Path, monkeypatch: pytest.Monk
 
 
 @needs_other
-def test_data_are_served_by_programs_of_their_own_version(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_are_served_by_programs_of_their_own_version(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PG_BIN", str(OTHER))
     base = made(home)
     monkeypatch.delenv("PG_BIN")
@@ -87,7 +88,9 @@ def test_programs_too_old_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "15 or newer" in refused.value.hint
 
 
-def test_without_any_programs_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_programs_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(binaries, "candidates", lambda: iter([tmp_path]))
     with pytest.raises(EmbeddedError, match="No PostgreSQL 15 or newer") as refused:
         binaries.choose(tmp_path / "data")
