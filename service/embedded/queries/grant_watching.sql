@@ -1,0 +1,1 @@
+GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO annals

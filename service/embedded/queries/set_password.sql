@@ -1,0 +1,1 @@
+ALTER ROLE annals PASSWORD ':password'
