@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,14 @@ ROOT = Path(__file__).resolve().parents[1]
 FAST = {"fsync": "off", "full_page_writes": "off"}
 PATIENCE_SECONDS = 60.0
 
+# Attach to a server that is made fast and gone at once.
+quick = partial(attach, options=FAST, linger_seconds=0)
+
 
 def main(home: str, *words: str) -> None:
     progress: list[str] = []
     try:
-        with attach(Path(home), tcp="tcp" in words, progress=progress.append, options=FAST) as server:
+        with quick(Path(home), tcp="tcp" in words, progress=progress.append) as server:
             told = {
                 "dsn": server.dsn,
                 "pid": server.pid,

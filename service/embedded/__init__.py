@@ -33,6 +33,15 @@ Modules, from the bottom: errors, locks, account, state, binaries, programs, con
 server, starter, attach.
 """
 
+import sys
+
+from service.errors import DatabaseUnavailable
+
+if sys.platform == "win32":
+    raise DatabaseUnavailable(
+        "The embedded server does not run on Windows.", hint="Set DATABASE_URL to a PostgreSQL server."
+    )
+
 from service.embedded.attach import attach
 from service.embedded.errors import EmbeddedError
 from service.embedded.server import Server

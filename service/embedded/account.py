@@ -36,8 +36,16 @@ class Account:
 
     def own(self, path: Path) -> None:
         """Give `path` to the account."""
-        if os.geteuid() != self.uid:
+        if os.geteuid() == self.uid:
+            return
+        try:
             os.chown(path, self.uid, self.gid)
+        except OSError as error:
+            raise EmbeddedError(
+                f"{path} cannot be given to {self.name}, who is to run PostgreSQL: {error.strerror}.",
+                "Root is not allowed to here (a container with only one user?): run this as an ordinary "
+                "user, choose a --home on another filesystem, or set DATABASE_URL.",
+            ) from error
 
     def can(self, path: Path, bit: int) -> bool:
         """Whether the permissions of `path` itself allow the account `bit` (os.R_OK, W_OK, X_OK)."""

@@ -42,7 +42,10 @@ class Holding:
         try:
             if not locks.is_held(self.server.place.supervisor):
                 starter.ensure_running(self.server.place, self.server.state.wish, log.info)
-        except (EmbeddedError, OSError) as error:
+        except EmbeddedError as error:
+            log.error("The embedded server cannot be started again: %s %s", error.message, error.hint)
+            return False
+        except OSError as error:
             log.error("The embedded server cannot be started again: %s", error)
             return False
         return True

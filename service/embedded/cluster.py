@@ -1,9 +1,9 @@
 """Making a fresh cluster, all or nothing.
 
 Everything is done in a directory `partial-...`, which becomes `data` by one rename when it is complete: a
-process killed on the way leaves nothing that looks like a database. Each attempt has a directory of its own:
-an initdb that outlives a killed supervisor empties its own when it fails. The service's role owns its database and may
-make others (and roles), yet is no superuser.
+process killed on the way leaves nothing that looks like a database. Each attempt has a directory of its
+own: an initdb that outlives a killed supervisor empties its own when it fails. The service's role owns its
+database and may make others (and roles), yet is no superuser.
 """
 
 from __future__ import annotations

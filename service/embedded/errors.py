@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from service.errors import DatabaseUnavailable
 
-class EmbeddedError(Exception):
+
+class EmbeddedError(DatabaseUnavailable):
     """The embedded server cannot be had. `hint` says what to do about it."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}\n{hint}")
-        self.message = message
-        self.hint = hint
+        super().__init__(message, hint=hint)
 
 
 class Cause(NamedTuple):

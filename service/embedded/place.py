@@ -8,9 +8,10 @@
       holders, start, supervisor     lock files
       annals.conf, pg_hba.conf, state.json, password, supervisor.log, postgres.log
 
-When root starts it in a home that the server's account cannot enter (a checkout below /root), the
-directory lies in /var/lib/annals or /var/tmp instead and `home/postgres` is a link to it. No permission of
-a directory that was there before is changed.
+When root starts it in a home that the server's account cannot enter (a checkout below /root), the directory
+lies in /var/lib/annals or /var/tmp/annals instead, `home/postgres` is a link to it, and a file `home` in it
+says whose it is; it stays there when the home is removed. No permission of a directory that was there
+before is changed.
 """
 
 from __future__ import annotations
@@ -140,6 +141,7 @@ def make_elsewhere(home: Path, account: Account, progress: Progress) -> Path:
             made = parent / f"{home.resolve().parent.name or 'home'}-{secrets.token_hex(4)}"
             made.mkdir()
             made.chmod(0o711)
+            (made / "home").write_text(f"{home}\n")
         except OSError:
             continue
         progress(f"Data go to {made}, because the account {account.name} cannot enter {home}")

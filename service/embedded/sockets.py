@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -52,6 +53,13 @@ def private(path: Path, account: Account) -> Path:
                 f"Remove it, or: chown {account.uid} {path} && chmod 700 {path}",
             ) from None
     return path
+
+
+def tidy(socket_directory: str, base: Path) -> None:
+    """Remove the directory of a stopped server when it lies outside of its base."""
+    if socket_directory and Path(socket_directory).parent != base:
+        with contextlib.suppress(OSError):
+            Path(socket_directory).rmdir()
 
 
 def accepts(socket_directory: str, port: int) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -80,8 +82,16 @@ def spawn(place: Place, token: str, wish: state.Wish) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     streams = [(os.POSIX_SPAWN_DUP2, source, number) for number, source in enumerate((nothing, log, log))]
     try:
-        pid = os.posix_spawn(sys.executable, command, os.environ | {"PYTHONPATH": path}, file_actions=streams)
+        pid = os.posix_spawn(
+            sys.executable,
+            command,
+            os.environ | {"PYTHONPATH": path},
+            file_actions=streams,
+            setsigmask=(),
+            setsigdef=(signal.SIGTERM, signal.SIGCHLD),
+        )
     finally:
         os.close(log)
         os.close(nothing)
-    os.waitpid(pid, 0)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from service.embedded import files, locks, state
+from service.embedded import files, locks, sockets, state
 from service.embedded.errors import EmbeddedError, unexpected
 from service.embedded.keeper import Keeper
 from service.embedded.place import Place
@@ -128,6 +128,7 @@ class Supervisor:
         if self.postmaster is not None:
             self.postmaster.stop()
             self.postmaster.close()
+            sockets.tidy(self.state.socket_directory, self.place.base)
             log.info("Server stopped")
         with contextlib.suppress(OSError):
             self.tell(replace(self.state, phase=phase, error=error))

@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -12,7 +14,7 @@ import pytest
 
 from service.embedded import Server, attach
 from service.embedded.postmaster import read_pid_file, serves
-from tests.embedded_holder import FAST, Holder, gone, home_directory, processes, supervisor_of, until
+from tests.embedded_holder import Holder, gone, home_directory, processes, quick, supervisor_of, until
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_a_killed_server_is_restarted_with_all_that_was_committed(home: Path) ->
 
 
 def test_a_server_killed_amid_work_is_restarted(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         started = threading.Event()
 
         def compute() -> None:
@@ -88,7 +90,7 @@ def is_computing(server: Server) -> bool:
 
 
 def test_users_notice_nothing_of_a_killed_supervisor(home: Path) -> None:
-    with attach(home, options=FAST) as server, psycopg.connect(server.dsn, autocommit=True) as connection:
+    with quick(home) as server, psycopg.connect(server.dsn, autocommit=True) as connection:
         pid, base = server.pid, server.place.base
         killed = supervisor_of(base)
         os.kill(killed, signal.SIGKILL)
@@ -117,7 +119,7 @@ def test_an_orphan_without_holders_is_taken_over_by_the_next(home: Path) -> None
 
 
 def test_a_holder_that_leaves_right_after_the_supervisor_was_killed_leaves_no_orphan(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         base = server.place.base
         killed = supervisor_of(base)
         os.kill(killed, signal.SIGKILL)
@@ -126,7 +128,7 @@ def test_a_holder_that_leaves_right_after_the_supervisor_was_killed_leaves_no_or
 
 
 def test_an_orphan_that_dies_is_replaced(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         base, pid = server.place.base, server.pid
         killed = supervisor_of(base)
         os.kill(killed, signal.SIGKILL)
@@ -144,6 +146,27 @@ def test_supervisor_and_server_killed_together_come_back(home: Path) -> None:
         until(lambda: is_back(server, pid), "both are back")
 
 
+def test_a_server_that_cannot_be_started_again_is_tried_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with quick(home) as server:
+        base, pid = server.place.base, server.pid
+        monkeypatch.setenv("PG_BIN", "/nonexistent")
+        os.kill(supervisor_of(base), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: "cannot be started again" in caplog.text, "the holder has tried")
+        assert "PG_BIN names /nonexistent" in caplog.text
+        monkeypatch.delenv("PG_BIN")
+        until(lambda: is_back(server, pid), "both are back")
+
+
+def test_a_home_that_is_removed_takes_its_server_along(home: Path) -> None:
+    with quick(home) as server:
+        base = server.place.base
+        shutil.rmtree(home)
+        gone(base)
+
+
 def test_everybody_killed_at_once_leaves_a_home_that_works(home: Path) -> None:
     holder = Holder.start(home).attached()
     base = Path(holder.told["base"])
@@ -158,7 +181,7 @@ def test_everybody_killed_at_once_leaves_a_home_that_works(home: Path) -> None:
 
 
 def test_a_server_told_to_stop_by_somebody_else_comes_back(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         pid = server.pid
         os.kill(pid, signal.SIGTERM)
         until(lambda: is_back(server, pid), "another server answers")
@@ -171,11 +194,11 @@ def test_a_kill_while_the_database_is_made_leaves_no_half_of_one(home: Path, vic
     until(lambda: list(base.glob("partial-*/base")), "initdb is at work")
     os.kill(holder.process.pid if victim == "holder" else supervisor_of(base), signal.SIGKILL)
     holder.process.communicate()
-    with attach(home, options=FAST) as server, psycopg.connect(server.dsn) as connection:
+    with quick(home) as server, psycopg.connect(server.dsn) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("annals",)
         base = server.place.base
     gone(base)
-    with attach(home, options=FAST):
+    with quick(home):
         assert not list(base.glob("partial-*"))
 
 
@@ -194,6 +217,6 @@ def test_random_kills_lose_no_committed_row(home: Path) -> None:
                 os.kill(supervisor_of(base), signal.SIGKILL)
             if victims != "supervisor":
                 os.kill(pid, signal.SIGKILL)
-                until(lambda than=pid: is_back(server, than), f"{victims} is back in round {number}")
+                until(partial(is_back, server, pid), f"{victims} is back in round {number}")
         with psycopg.connect(server.dsn) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (6,)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from service.embedded import EmbeddedError, attach
-from tests.embedded_holder import FAST, Holder, gone, home_directory, processes, until
+from tests.embedded_holder import FAST, Holder, gone, home_directory, processes, quick, until
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def execute(dsn: str, statement: LiteralString) -> None:
 
 
 async def test_a_fresh_home_gives_a_database_that_every_driver_reaches(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         assert ask(server.dsn, "SELECT current_user || '@' || current_database()") == "annals@annals"
         connection = await asyncpg.connect(server.dsn)
         assert (
@@ -45,7 +45,7 @@ async def test_a_fresh_home_gives_a_database_that_every_driver_reaches(home: Pat
 
 
 def test_its_psql_reaches_it(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         said = subprocess.check_output([server.tool("psql"), server.dsn, "-Atc", "SELECT 'psql'"], text=True)
         assert said.strip() == "psql"
         with pytest.raises(EmbeddedError, match="No pg_nothing is installed"):
@@ -53,7 +53,7 @@ def test_its_psql_reaches_it(home: Path) -> None:
 
 
 def test_the_role_may_make_databases_but_is_no_superuser(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         assert ask(server.dsn, "SELECT current_setting('is_superuser')") == "off"
         assert ask(server.superuser_dsn(), "SELECT current_setting('is_superuser')") == "on"
         execute(server.dsn, "CREATE DATABASE another")
@@ -69,13 +69,13 @@ def test_the_server_is_durable_unless_asked_otherwise(home: Path) -> None:
 
 def test_slow_steps_are_told_and_data_stay(home: Path) -> None:
     told: list[str] = []
-    with attach(home, progress=told.append, options=FAST, linger_seconds=0) as server:
+    with quick(home, progress=told.append) as server:
         assert [line.split()[0] for line in told] == ["Making", "Starting"]
         execute(server.dsn, "CREATE TABLE kept AS SELECT 7 AS n")
         base = server.place.base
     gone(base)
     told.clear()
-    with attach(home, progress=told.append, options=FAST) as server:
+    with quick(home, progress=told.append) as server:
         assert [line.split()[0] for line in told] == ["Starting"]
         assert ask(server.dsn, "SELECT n FROM kept") == 7
 
@@ -112,7 +112,7 @@ def test_a_next_command_within_the_linger_time_finds_the_server_running(home: Pa
 
 
 def test_blocks_of_one_process_nest(home: Path) -> None:
-    with attach(home, options=FAST, linger_seconds=0) as outer:
+    with quick(home) as outer:
         with attach(home) as inner:
             assert inner.pid == outer.pid
         time.sleep(0.4)  # longer than the supervisor takes to see that nobody holds the server
@@ -120,7 +120,7 @@ def test_blocks_of_one_process_nest(home: Path) -> None:
 
 
 def test_a_forked_child_attaches_by_itself(home: Path) -> None:
-    with attach(home, options=FAST, linger_seconds=0) as server:
+    with quick(home) as server:
         child = os.fork()
         if child == 0:
             with attach(home) as own:
@@ -132,15 +132,17 @@ def test_a_forked_child_attaches_by_itself(home: Path) -> None:
 
 def test_who_comes_while_the_server_stops_gets_it_started_again(home: Path) -> None:
     for _ in range(5):
-        with attach(home, options=FAST, linger_seconds=0) as server:
-            base = server.place.base
-        until(lambda path=base: "stopping" in (path / "state.json").read_text(), "the server stops")
-        with attach(home, options=FAST, linger_seconds=0) as server:
+        with quick(home) as server:
+            state_file = server.place.state
+        until(
+            lambda: '"phase": "stop' in state_file.read_text(), "the server is stopping, or has just stopped"
+        )
+        with quick(home) as server:
             assert ask(server.dsn, "SELECT 1") == 1
 
 
 def test_tcp_needs_the_password_and_keeps_its_port(home: Path) -> None:
-    with attach(home, tcp=True, options=FAST, linger_seconds=0) as server:
+    with quick(home, tcp=True) as server:
         dsn, base = server.tcp_dsn, server.place.base
         assert ask(dsn, "SELECT host(inet_client_addr())") == "127.0.0.1"
         assert ask(server.dsn, "SELECT inet_client_addr() IS NULL") is True
@@ -163,26 +165,26 @@ def accepts(dsn: str) -> bool:
 
 
 def test_a_lost_password_is_made_anew(home: Path) -> None:
-    with attach(home, options=FAST, linger_seconds=0) as server:
+    with quick(home) as server:
         base = server.place.base
     gone(base)
     (base / "password").unlink()
-    with attach(home, tcp=True, options=FAST) as server:
+    with quick(home, tcp=True) as server:
         assert ask(server.tcp_dsn, "SELECT 1") == 1
 
 
 def test_servers_over_tcp_do_not_take_each_others_ports(home: Path) -> None:
     with (
         home_directory() as another,
-        attach(home, tcp=True, options=FAST) as first,
-        attach(another, tcp=True, options=FAST) as second,
+        quick(home, tcp=True) as first,
+        quick(another, tcp=True) as second,
     ):
         assert ask(first.tcp_dsn, "SELECT 1") == ask(second.tcp_dsn, "SELECT 1") == 1
         assert first.state.port != second.state.port
 
 
 def test_tcp_cannot_be_had_from_a_server_that_runs_without(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         with pytest.raises(EmbeddedError, match="without TCP"):
             _ = server.tcp_dsn
         with pytest.raises(EmbeddedError, match="already running without TCP"), attach(home, tcp=True):
@@ -192,7 +194,7 @@ def test_tcp_cannot_be_had_from_a_server_that_runs_without(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 120, "with space, comma & Hangul 한글"])
 def test_a_path_that_no_socket_can_have_gets_a_short_one(home: Path, name: str) -> None:
-    with attach(home / name, options=FAST) as server:
+    with quick(home / name) as server:
         assert server.state.socket_directory.startswith("/tmp/annals-")
         assert Path(server.state.socket_directory).stat().st_mode & 0o777 == 0o700
         assert ask(server.dsn, "SELECT 1") == 1
@@ -201,17 +203,17 @@ def test_a_path_that_no_socket_can_have_gets_a_short_one(home: Path, name: str) 
 
 
 def test_a_persons_own_settings_win(home: Path) -> None:
-    with attach(home, options=FAST, linger_seconds=0) as server:
+    with quick(home) as server:
         base = server.place.base
     gone(base)
     (base / "local.conf").write_text("work_mem = '17MB'\nmax_connections = 33\n")
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         assert ask(server.dsn, "SELECT current_setting('work_mem')") == "17MB"
         assert ask(server.dsn, "SELECT current_setting('max_connections')") == "33"
 
 
 def test_a_server_whose_socket_was_swept_away_is_restarted(home: Path) -> None:
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         (server.place.base / "run" / ".s.PGSQL.5432").unlink()
         until(lambda: accepts(server.dsn), "the server is back")
 
@@ -219,7 +221,7 @@ def test_a_server_whose_socket_was_swept_away_is_restarted(home: Path) -> None:
 def test_the_supervisor_keeps_no_descriptor_of_its_starter(home: Path) -> None:
     read_end, write_end = os.pipe()
     os.set_inheritable(write_end, True)
-    with attach(home, options=FAST):
+    with quick(home):
         os.close(write_end)
         # Ends at once: a supervisor that had inherited the pipe would keep a caller's reader waiting.
         assert os.read(read_end, 1) == b""

@@ -1,6 +1,7 @@
 """Which account runs the embedded server, and what it can reach. Root is needed to be somebody else."""
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -15,7 +16,7 @@ from service.embedded import EmbeddedError, account, attach, binaries, place
 from service.embedded.account import Account
 from service.embedded.nameless import copy_without_name
 from service.embedded.reach import link_or_copy
-from tests.embedded_holder import FAST, ROOT, Holder, gone, home_directory, processes
+from tests.embedded_holder import ROOT, Holder, gone, home_directory, processes, quick
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 WITHOUT_ENTRY = 54321
@@ -60,7 +61,7 @@ def given_to(uid: int, home: Path) -> Path:
 def test_root_runs_the_server_as_somebody_else_and_changes_no_directory(home: Path) -> None:
     home.mkdir()
     home.chmod(0o755)
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         owner = server.data_dir.stat().st_uid
         assert owner != 0
         assert Path(f"/proc/{server.pid}").stat().st_uid == owner
@@ -79,14 +80,14 @@ def test_a_home_that_only_root_can_enter_keeps_its_data_elsewhere(
     secret = home.parent / "secret"
     secret.mkdir(mode=0o700)
     told: list[str] = []
-    with attach(secret / "home", options=FAST, progress=told.append, linger_seconds=0) as server:
+    with quick(secret / "home", progress=told.append) as server:
         assert connects(server.dsn)
         base = server.place.base
     assert base.parent == home.parent / "elsewhere"
     assert str(base) in told[0], "where the data are must be said"
     assert (secret / "home" / "postgres").resolve() == base
     assert stat.S_IMODE(secret.stat().st_mode) == 0o700
-    with attach(secret / "home", options=FAST) as server:
+    with quick(secret / "home") as server:
         assert server.place.base == base
     gone(base)
     shutil.rmtree(base)
@@ -116,7 +117,7 @@ def test_programs_that_only_root_can_reach_are_copied(home: Path, monkeypatch: p
     shutil.copytree(wheel, hidden, ignore=shutil.ignore_patterns("include", "*.a"))
     monkeypatch.setenv("PG_BIN", str(hidden / "bin"))
     for _ in range(2):
-        with attach(home, options=FAST, linger_seconds=0) as server:
+        with quick(home) as server:
             assert connects(server.dsn)
             assert server.bin_dir == hidden / "bin", "clients are run by us, who reach the original"
             program = Path(os.readlink(f"/proc/{server.pid}/exe"))
@@ -144,7 +145,7 @@ def test_an_ordinary_user_runs_the_server(home: Path, uid: int) -> None:
 def test_root_and_the_owner_of_a_home_take_turns(home: Path) -> None:
     command = become(WITHOUT_ENTRY)
     given_to(WITHOUT_ENTRY, home)
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         assert Path(f"/proc/{server.pid}").stat().st_uid == WITHOUT_ENTRY
         together = Holder.start(home, command=command).attached()
         assert together.told["pid"] == server.pid
@@ -159,7 +160,7 @@ def test_root_and_the_owner_of_a_home_take_turns(home: Path) -> None:
 @as_root
 def test_a_home_of_somebody_else_is_refused(home: Path) -> None:
     command = become(NOBODY)
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         holder = Holder.start(home, command=command).attached()
         assert "cannot be used by nobody" in holder.told["error"]
         assert "--home" in holder.told["hint"]
@@ -169,7 +170,7 @@ def test_a_home_of_somebody_else_is_refused(home: Path) -> None:
 
 @as_root
 def test_data_of_root_are_refused(home: Path) -> None:
-    with attach(home, options=FAST, linger_seconds=0) as server:
+    with quick(home) as server:
         base = server.place.base
     gone(base)
     os.chown(base / "data", 0, 0)
@@ -188,7 +189,7 @@ def test_data_of_somebody_else_are_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_root_without_any_other_account_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account.pwd, "getpwall", lambda: [account.pwd.getpwuid(0)])
+    monkeypatch.setattr(pwd, "getpwall", lambda: [pwd.getpwuid(0)])
     with pytest.raises(EmbeddedError, match="no other account") as refused:
         account.first_unprivileged()
     assert "useradd" in refused.value.hint

@@ -1,7 +1,7 @@
 """What the embedded server says when it cannot be had."""
 
-import logging
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from service.embedded import EmbeddedError, attach, binaries
+from service.embedded import EmbeddedError, account, attach, binaries, sockets
 from service.embedded.errors import explain
-from tests.embedded_holder import FAST, gone, home_directory
+from service.embedded.launch import Launch
+from service.embedded.place import Place
+from service.embedded.state import Wish
+from tests.embedded_holder import FAST, gone, home_directory, quick
 
 OTHER = Path("/usr/lib/postgresql/15/bin")
 needs_other = pytest.mark.skipif(not (OTHER / "initdb").exists(), reason="PostgreSQL 15 is not installed")
@@ -25,14 +28,14 @@ def home() -> Iterator[Path]:
 
 def made(home: Path) -> Path:
     """A home that was used before; its base directory."""
-    with attach(home, options=FAST, linger_seconds=0) as server:
+    with quick(home) as server:
         base = server.place.base
     gone(base)
     return base
 
 
 def refusal(home: Path) -> EmbeddedError:
-    with pytest.raises(EmbeddedError) as refused, attach(home, options=FAST):
+    with pytest.raises(EmbeddedError) as refused, quick(home):
         pass
     gone((home / "postgres").resolve())
     return refused.value
@@ -45,7 +48,7 @@ def test_a_wrong_setting_is_named_and_mending_it_is_enough(home: Path) -> None:
     assert "refuses its configuration" in error.message
     assert "wrok_mem" in error.hint
     (base / "local.conf").unlink()
-    with attach(home, options=FAST) as server:
+    with quick(home) as server:
         psycopg.connect(server.dsn).close()
 
 
@@ -69,7 +72,7 @@ def test_data_are_served_by_programs_of_their_own_version(
     monkeypatch.setenv("PG_BIN", str(OTHER))
     base = made(home)
     monkeypatch.delenv("PG_BIN")
-    with attach(home, options=FAST, linger_seconds=0) as server:
+    with quick(home) as server:
         assert server.major == 15
     gone(base)
     newest = next(binaries.installed()).directory
@@ -122,14 +125,64 @@ def test_a_home_below_a_file_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_a_supervisor_that_cannot_even_begin_is_reported(
-    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
+def test_a_supervisor_that_cannot_even_begin_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nonexistent")
     with pytest.raises(EmbeddedError, match="while it started") as refused, attach(home):
         pass
     assert "PYTHONHOME" in refused.value.hint or "encodings" in refused.value.hint
+
+
+def test_a_server_in_another_container_is_not_doubled(home: Path) -> None:
+    base = made(home)
+    lines = ["99999999", str(base / "data"), "0", "5432", str(home.parent), "", "", "ready"]
+    (base / "data" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    with socket.socket(socket.AF_UNIX) as elsewhere:
+        elsewhere.bind(str(home.parent / ".s.PGSQL.5432"))
+        elsewhere.listen()
+        error = refusal(home)
+    assert "cannot be seen from here" in error.message
+    assert "container" in error.hint
+
+
+def test_a_stale_pid_file_whose_number_is_taken_does_not_block_a_start(home: Path) -> None:
+    base = made(home)
+    owner = (base / "data").stat()
+    bystander = subprocess.Popen(["sleep", "60"], user=owner.st_uid, group=owner.st_gid, extra_groups=[])
+    try:
+        lines = [str(bystander.pid), str(base / "data"), "0", "5432", str(base / "run"), "", "", "ready"]
+        (base / "data" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+        with quick(home) as server:
+            assert server.pid != bystander.pid
+        gone(base)
+        assert bystander.poll() is None, "an unrelated process was taken for the server"
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_port_taken_meanwhile_is_replaced_by_another(home: Path) -> None:
+    base = made(home)
+    place, wish = Place(base), Wish(tcp=True, options=FAST)
+    runs_as = account.for_data(place.data)
+    how = Launch(place, binaries.choose(place.data), runs_as, base / "run", wish, lambda: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        postmaster, port = how.start(taken.getsockname()[1])
+        assert port != taken.getsockname()[1]
+        assert sockets.accepts(str(base / "run"), port)
+    postmaster.stop()
+    postmaster.close()
+
+
+def test_a_taken_name_in_tmp_is_not_trusted() -> None:
+    base = Path("/nowhere") / ("x" * 100)
+    runs_as = account.current()
+    first = sockets.directory(base, runs_as)
+    assert sockets.directory(base, runs_as) == first
+    first.chmod(0o755)
+    second = sockets.directory(base, runs_as)
+    assert second != first and second.stat().st_mode & 0o777 == 0o700
+    first.rmdir()
+    second.rmdir()
 
 
 @pytest.mark.parametrize(
