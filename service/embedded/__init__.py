@@ -16,10 +16,15 @@ lock, held by the supervisor for life, tells whether there is one. Both are drop
 process, so there is no pid to be reused and no count to be corrected. Each holder has a thread that looks
 twice a second whether the supervisor lives, and starts another one if not.
 
-An orphaned server is taken over rather than made to die with its supervisor: its users notice nothing. It
-cannot be reaped by the new supervisor; if PID 1 of a container reaps nothing either, an orphan that dies
-afterwards stays a zombie, and PostgreSQL refuses to start while its pid file names it. Run such a container
-with an init (`docker run --init`). postmaster.pid is never deleted.
+An orphaned server is taken over rather than made to die with its supervisor: its users notice nothing. The
+new supervisor cannot reap it, so one that dies afterwards may stay a zombie for as long as PID 1 pleases;
+PostgreSQL is told that such a number in its pid file is stale (see programs.py), as is one that an
+unrelated process has got. postmaster.pid itself is never deleted. What can stay behind is a server whose
+supervisor and holders were all killed at once: the next attach takes it over.
+
+**As root.** PostgreSQL refuses to run as root, so the server runs as the owner of the data, of the home, or
+as an account that exists (account.py); data and programs go where that account can reach them (place.py,
+reach.py). Root never writes inside a directory that belongs to the account.
 
 **Who may connect.** Anybody who can reach the socket: it lies in a directory private to the account that
 runs the server (and root). Over TCP, which is off unless asked for and then only on 127.0.0.1, the role
@@ -28,9 +33,9 @@ and roles, and is no superuser.
 
 **What it leaves out.** Windows (set DATABASE_URL there), replication, upgrades between major versions.
 
-Modules, from the bottom: errors, locks, account, state, binaries, programs, configuration | place
-(directories), cluster (initdb), reach (programs the account can run), postmaster, launch | supervisor |
-server, starter, attach.
+Modules, from the bottom: errors, files, locks, state, account, place (directories), sockets | binaries
+(which programs), reach and nameless (programs the account can run), programs, configuration, cluster
+(initdb), postmaster, launch, keeper, supervisor (the process) | server, starter, attach (its users).
 """
 
 import sys

@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import LiteralString
 
@@ -130,13 +131,15 @@ def test_a_forked_child_attaches_by_itself(home: Path) -> None:
         assert ask(server.dsn, "SELECT 1") == 1, "the child's end took the parent's share"
 
 
+def has_stopped(state_file: Path) -> bool:
+    return '"phase": "stop' in state_file.read_text()
+
+
 def test_who_comes_while_the_server_stops_gets_it_started_again(home: Path) -> None:
     for _ in range(5):
         with quick(home) as server:
             state_file = server.place.state
-        until(
-            lambda: '"phase": "stop' in state_file.read_text(), "the server is stopping, or has just stopped"
-        )
+        until(partial(has_stopped, state_file), "the server is stopping, or has just stopped")
         with quick(home) as server:
             assert ask(server.dsn, "SELECT 1") == 1
 
@@ -200,6 +203,7 @@ def test_a_path_that_no_socket_can_have_gets_a_short_one(home: Path, name: str) 
         assert ask(server.dsn, "SELECT 1") == 1
         base = server.place.base
     gone(base)
+    assert not Path(server.state.socket_directory).exists()
 
 
 def test_a_persons_own_settings_win(home: Path) -> None:
