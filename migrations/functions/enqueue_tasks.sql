@@ -15,7 +15,7 @@ CREATE FUNCTION enqueue_tasks(
     request        request_key DEFAULT NULL,
     ring           boolean     DEFAULT true,
     at             timestamptz DEFAULT clock_timestamp()
-) RETURNS TABLE (ordinal integer, task_id text, outcome text, "position" bigint)
+) RETURNS TABLE (ordinal integer, task_id text, outcome text, "position" bigint, queue text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -26,8 +26,8 @@ DECLARE
     _taken     text;
 BEGIN
     IF _replayed IS NOT NULL THEN
-        RETURN QUERY SELECT r.ordinal, r.task_id, r.outcome, r.position
-            FROM jsonb_to_recordset(_replayed) AS r (ordinal integer, task_id text, outcome text, "position" bigint);
+        RETURN QUERY SELECT r.ordinal, r.task_id, r.outcome, r.position, r.queue
+            FROM jsonb_to_recordset(_replayed) AS r (ordinal integer, task_id text, outcome text, "position" bigint, queue text);
         RETURN;
     END IF;
     _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);

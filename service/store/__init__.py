@@ -1,4 +1,4 @@
-"""The only package that talks to PostgreSQL: connections, one thin method per SQL function, the log, wake-ups.
+"""The only package that talks to PostgreSQL: connections, one method per SQL function, the log, wake-ups.
 
 Writes are SQL functions (migrations/functions); reads are `queries/*.sql`, one statement a file. Nothing here
 decides anything about a task: it moves arguments and rows, and turns database errors into service.errors.

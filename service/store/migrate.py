@@ -79,7 +79,9 @@ def _locked(dsn: str) -> Iterator[psycopg.Connection]:
     try:
         connection = psycopg.connect(dsn, autocommit=True)
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"the database does not answer: {error}", hint="Is it running, and is DATABASE_URL right?") from error
+        raise DatabaseUnavailable(
+            f"the database does not answer: {error}", hint="Is it running, and is DATABASE_URL right?"
+        ) from error
     with connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATE_LOCK])
         yield connection
@@ -107,7 +109,9 @@ def yoyo_url(dsn: str) -> str:
     elif host.startswith("%2F"):
         query["host"], host = host.replace("%2F", "/"), ""
     netloc = f"{userinfo}@{host}" if userinfo else host
-    return f"postgresql+psycopg://{netloc}{quote(parts.path)}" + (f"?{urlencode(query, safe='/')}" if query else "")
+    return f"postgresql+psycopg://{netloc}{quote(parts.path)}" + (
+        f"?{urlencode(query, safe='/')}" if query else ""
+    )
 
 
 def _files(kind: str) -> list[Path]:

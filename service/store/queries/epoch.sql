@@ -1,0 +1,1 @@
+SELECT epoch FROM log_epoch

@@ -1,0 +1,3 @@
+SELECT name, scopes, created_at, expires_at, revoked_at
+FROM api_keys
+ORDER BY name

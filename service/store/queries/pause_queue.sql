@@ -1,0 +1,1 @@
+SELECT pause_queue($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT publish_task_types($1)

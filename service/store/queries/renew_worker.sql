@@ -1,0 +1,1 @@
+SELECT renew_worker($1)

@@ -1,0 +1,1 @@
+SELECT resume_queue($1, $2, $3)

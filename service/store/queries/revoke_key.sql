@@ -1,0 +1,1 @@
+SELECT revoke_key($1, $2, $3)

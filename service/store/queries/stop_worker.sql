@@ -1,0 +1,1 @@
+SELECT stop_worker($1, $2)
