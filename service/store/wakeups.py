@@ -37,8 +37,6 @@ logger = logging.getLogger(__name__)
 SQL = load(__package__)
 EVERYTHING = "*"
 SELF_TEST = "annals_self_test"
-# A notification arrives within milliseconds; a server that is this late is stuck or gone.
-SELF_TEST_PATIENCE = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 3.0
 Payloads = set[str]
 
@@ -86,6 +84,9 @@ class Wakeups:
     Subscribing is possible at any time, also before start(). stop() may come before start(), twice, and at
     any moment of a reconnect.
     """
+
+    # A notification arrives within milliseconds; a server that is this late is stuck or gone.
+    self_test_patience = 5.0
 
     def __init__(self, dsn: str, settings: WakeupSettings) -> None:
         self._dsn, self._settings = dsn, settings
@@ -186,11 +187,11 @@ class Wakeups:
         """Ring at ourselves. A connection that is half open, or behind a pooler, does not hear it."""
         token = secrets.token_hex(8)
         self._test.payloads()
-        async with asyncio.timeout(SELF_TEST_PATIENCE):
+        async with asyncio.timeout(self.self_test_patience):
             await connection.execute(SQL.ring, [SELF_TEST], [token])
         while token not in self._test.payloads():
             self._test.clear()
-            if not await self._test.wait(SELF_TEST_PATIENCE):
+            if not await self._test.wait(self.self_test_patience):
                 logger.error(
                     "the listening connection does not hear its own NOTIFY; if database.url leads through a "
                     "transaction pooler, set database.listen_url to a direct connection"
