@@ -13,6 +13,10 @@ BEGIN
         RAISE EXCEPTION 'not a queue name: %', change_queue.queue
             USING ERRCODE = 'AN422', HINT = 'Use 1 to 100 letters, digits, or _ . : -';
     END IF;
+    -- Before the lock: it would leave a head of a stream that has no event.
+    IF NOT change_queue.paused AND NOT EXISTS (SELECT FROM queues q WHERE q.queue = change_queue.queue) THEN
+        RETURN NULL;
+    END IF;
     PERFORM lock_streams(ARRAY[_draft]);
     IF change_queue.paused = coalesce((SELECT q.paused FROM queues q WHERE q.queue = change_queue.queue), false) THEN
         RETURN NULL;

@@ -32,7 +32,7 @@ BEGIN
     END IF;
     -- A single type that cannot follow itself means one event per stream; the ranking is spared.
     IF NOT (_types <@ ARRAY['task.enqueued'] OR _types <@ ARRAY['task.started'] OR _types <@ ARRAY['task.completed']) THEN
-        SELECT coalesce(max(r.n), 1) INTO _rounds
+        SELECT coalesce(max(r.n), 0) INTO _rounds
         FROM (SELECT count(*) AS n FROM appended a WHERE a.stream_type = 'task' GROUP BY a.stream_id) r;
     END IF;
     FOR _r IN 1 .. _rounds LOOP

@@ -1,0 +1,29 @@
+-- What each table is: the log, a read model (folded from it), content (truth of its own), or working state.
+--
+-- The one list of its kind; a test holds it against the schema, so that a new table must be put here.
+-- Only read models are shadowed, verified and rebuilt. stream_type and stream_key say whose events fold
+-- into a row ('*': every stream without a row of its own); free_columns may change without an event.
+--
+--   SELECT table_name, kind, why FROM table_kinds() ORDER BY kind, table_name;
+
+CREATE FUNCTION table_kinds()
+RETURNS TABLE (table_name text, kind text, stream_type text, stream_key text, free_columns text[], why text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    VALUES
+        ('events', 'log', NULL, NULL, '{}'::text[], 'the one truth; everything below that is a read model follows from it'),
+        ('background_tasks', 'read model', 'task', 'task_id', '{}', 'state of every task'),
+        ('task_attempts', 'read model', 'task', 'task_id', '{}', 'one row for each ended attempt'),
+        ('agents', 'read model', 'agent', 'agent_id', '{}', 'state of every agent'),
+        ('coverage_history', 'read model', 'agent', 'agent_id', '{}', 'every measurement of an agent'),
+        ('workers', 'read model', 'worker', 'worker_id', '{seen_at}', 'a sign of life every few seconds is no event'),
+        ('queues', 'read model', 'queue', 'queue', '{}', 'queues that were ever paused'),
+        ('api_keys', 'read model', 'key', 'name', '{}', 'who may ask, and for what'),
+        ('stream_heads', 'read model', '*', 'stream_id', '{}', 'last version of each stream without a row of its own'),
+        ('api_key_hashes', 'content', NULL, NULL, '{}', 'secrets stay outside the log'),
+        ('task_types', 'working state', NULL, NULL, '{}', 'catalogue that each process publishes when it starts'),
+        ('lanes', 'working state', NULL, NULL, '{}', 'dictionary of queue, class and limit group, filled on first use'),
+        ('idempotency_keys', 'working state', NULL, NULL, '{}', 'answers of recent requests, kept for a day'),
+        ('log_epoch', 'working state', NULL, NULL, '{}', 'identity of the log, for cursors outside the database'),
+        ('schema_objects', 'working state', NULL, NULL, '{}', 'what the last migrate installed')
+$$;

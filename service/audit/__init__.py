@@ -1,0 +1,16 @@
+"""Proof of the read models: verify them, rebuild them, replay a task's life.
+
+The log is the truth, and the fold is SQL: the projection triggers of `events`. The schema `shadow` holds
+empty copies of log and read models with the same triggers, so an audit folds any streams there, compares
+the outcome with the real rows, and rolls back. Nothing here folds by itself.
+
+Promised: verify is exact on a live system, because the folds are synchronous and each chunk of streams is
+read in one snapshot; its memory is bounded by a chunk; it changes nothing. Rebuild holds the heads of one
+chunk of streams at a time, so that writers of other streams go on.
+
+Assumed: the role owns the tables (the shadow is emptied by TRUNCATE), on a primary; streams fit on disk
+once more. Audits of one database take turns, chunk by chunk.
+
+Left out: that nobody changed the log itself. The triggers refuse it, but only seals could prove it;
+`canonical` gives the bytes that they will be made of.
+"""

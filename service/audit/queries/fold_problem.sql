@@ -1,0 +1,1 @@
+SELECT fold_problem($1, $2)

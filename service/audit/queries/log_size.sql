@@ -1,0 +1,1 @@
+SELECT coalesce(pg_sequence_last_value('events_position'), 0)

@@ -1,0 +1,52 @@
+"""Random histories fold to the same rows in SQL, in the reference fold, and again in the shadow."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.model.database import Session, assert_folds_agree, session
+from tests.model.history import TYPES, Operation, World, programs
+
+EXAMPLES = 1000 if os.environ.get("ANNALS_MODEL") == "long" else 30
+
+
+@pytest.fixture(scope="module")
+def world_session(shared_database: str) -> Iterator[Session]:
+    with session(shared_database) as s, s.connection.transaction(force_rollback=True):
+        s.call("publish_task_types", types=TYPES)
+        yield s
+
+
+@given(program=programs)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_history_folds_to_the_same_rows_everywhere(
+    world_session: Session, program: list[Operation]
+) -> None:
+    with world_session.connection.transaction(force_rollback=True):
+        world = World(world_session)
+        world.prepare()
+        world.run(program)
+        assert_folds_agree(world_session)
+
+
+@given(program=programs)
+@settings(
+    max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_whole_log_in_one_statement_folds_to_the_same_rows(
+    world_session: Session, program: list[Operation]
+) -> None:
+    """Several events of one stream in one statement fold in rounds; one statement must be as good as many."""
+    s = world_session
+    with s.connection.transaction(force_rollback=True):
+        world = World(s)
+        world.prepare()
+        world.run(program)
+        s.value("SELECT empty_shadow()")
+        s.rows("SET LOCAL search_path = shadow, public")
+        s.rows("INSERT INTO shadow.events SELECT * FROM public.events ORDER BY position")
+        for name in ("background_tasks", "task_attempts", "queues", "api_keys", "stream_heads"):
+            for one, other in (("public", "shadow"), ("shadow", "public")):
+                assert s.rows(f"SELECT * FROM {one}.{name} EXCEPT SELECT * FROM {other}.{name}") == [], name
