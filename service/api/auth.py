@@ -7,7 +7,7 @@ was found is remembered for a few seconds: a revoked key works at most that long
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +16,10 @@ from service.api.problems import Forbidden, Unauthenticated
 from service.api.routing import Scope
 from service.sections import ApiSettings
 from service.store.keys import KeyStore
+from service.store.pool import Querying
+from service.store.queries import load
+
+SQL = load("service.api")
 
 CACHE_SECONDS = 5.0
 CACHE_SIZE = 10_000
@@ -39,9 +43,9 @@ class Identity:
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
 
-def implied(scopes: "list[Scope] | tuple[str, ...] | list[str]") -> frozenset[str]:
+def implied(scopes: Iterable[str]) -> frozenset[str]:
     """The scopes with those they include: admin may write, who may write may read."""
-    highest = max((SCOPES.index(scope) for scope in SCOPES if scope in scopes), default=-1)
+    highest = max((SCOPES.index(scope) for scope in SCOPES if scope in set(scopes)), default=-1)
     return frozenset(SCOPES[: highest + 1])
 
 
@@ -51,9 +55,10 @@ ANONYMOUS = Identity("anonymous", frozenset(SCOPES))
 class Authenticator:
     """Turns headers into an Identity. One per process; raises DatabaseUnavailable when it must look and cannot."""
 
-    def __init__(self, settings: ApiSettings, keys: KeyStore) -> None:
+    def __init__(self, settings: ApiSettings, db: Querying) -> None:
         self._required = settings.auth_required
-        self._keys = keys
+        self._db = db
+        self._keys = KeyStore(db)
         self._cache: dict[bytes, tuple[float, Identity | None]] = {}
         self._development: Identity | None = None
         if key := settings.development_key:
@@ -72,8 +77,9 @@ class Authenticator:
             raise Unauthenticated(INVALID, hint="Send the key in the header X-API-Key.")
         return found
 
-    def ticket(self, identity: Identity) -> tuple[str, datetime]:
-        """A stream ticket for a caller, and when it ends."""
+    async def issue_ticket(self, headers: Mapping[str, str]) -> tuple[str, datetime]:
+        """A stream ticket for the caller of a request, and when it ends. Raises Unauthenticated."""
+        identity = await self.identify(headers)
         return tickets.issue(identity.name, identity.hash)
 
     async def _by_hash(self, hashed: bytes) -> Identity | None:
@@ -82,8 +88,12 @@ class Authenticator:
         cached = self._cache.get(hashed)
         if cached and cached[0] > time.monotonic():
             return cached[1]
-        row = await self._keys.by_hash(hashed)
-        found = Identity(row.name, implied(row.scopes), hashed, row.expires_at) if row else None
+        row = await self._keys.find(hashed)
+        found = (
+            Identity(row.name, implied(row.scopes), hashed, row.expires_at)
+            if row and row.revoked_at is None
+            else None
+        )
         if len(self._cache) >= CACHE_SIZE:
             self._cache.clear()
         self._cache[hashed] = (time.monotonic() + CACHE_SECONDS, found)
@@ -103,7 +113,8 @@ class Authenticator:
     async def _hash_of(self, name: str) -> bytes | None:
         if self._development and name == self._development.name:
             return self._development.hash
-        return await self._keys.hash_of(name)
+        found: bytes | None = await self._db.fetchval(SQL.hash_of_key, name)
+        return found
 
 
 def digest(key: str) -> bytes:

@@ -65,7 +65,9 @@ def _log(http: web.Request, response: web.StreamResponse | None, duration_ms: fl
         "remote": http.remote,
         "caller": http.get(CALLER_NAME),
     }
-    access.info("request", extra={"fields": {name: value for name, value in facts.items() if value is not None}})
+    access.info(
+        "request", extra={"fields": {name: value for name, value in facts.items() if value is not None}}
+    )
 
 
 def _facts(http: web.Request) -> dict[str, object]:

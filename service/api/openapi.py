@@ -88,7 +88,9 @@ def _parameters(route: Route) -> list[Json]:
     if route.takes_idempotency_key:
         schema = {"type": "string", "minLength": 1, "maxLength": 200}
         description = "Makes it safe to repeat this request for 24 hours."
-        found.append({"name": "Idempotency-Key", "in": "header", "description": description, "schema": schema})
+        found.append(
+            {"name": "Idempotency-Key", "in": "header", "description": description, "schema": schema}
+        )
     return found
 
 

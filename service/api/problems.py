@@ -25,7 +25,9 @@ class FieldError(BaseModel):
 class Problem(BaseModel):
     """RFC 9457 problem details. `type` is the code of the error as a URN; `hint` says what to do next."""
 
-    model_config = ConfigDict(json_schema_extra={"required": ["type", "title", "status", "detail", "request_id"]})
+    model_config = ConfigDict(
+        json_schema_extra={"required": ["type", "title", "status", "detail", "request_id"]}
+    )
 
     type: str = Field(examples=["urn:annals:not_found"])
     title: str = Field(examples=["Not Found"])
@@ -86,12 +88,21 @@ def of_http(error: web.HTTPException, request_id: str) -> web.Response:
 def of_bug(request_id: str) -> web.Response:
     """The answer for an error nobody expected."""
     return render(
-        500, "internal", "Something went wrong on our side.", request_id, "The log has it under this request_id."
+        500,
+        "internal",
+        "Something went wrong on our side.",
+        request_id,
+        "The log has it under this request_id.",
     )
 
 
 def render(
-    status: int, code: str, detail: str, request_id: str, hint: str = "", errors: list[FieldError] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    request_id: str,
+    hint: str = "",
+    errors: list[FieldError] | None = None,
 ) -> web.Response:
     """A problem as a response; 401 and 503 carry the headers they need."""
     problem = Problem(

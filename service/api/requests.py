@@ -5,22 +5,15 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from service.errors import Invalid
+from service.model.task import RequestKey
 
 REQUEST_ID = re.compile(r"[!-~]{1,200}")
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?")
+TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?"
+)
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
-
-
-class RequestKey(NamedTuple):
-    """The SQL composite request_key: whose key, for which route, the key, and the hash of the request."""
-
-    api_key: str
-    route: str
-    key: str
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,9 @@ def trace(headers: Mapping[str, str]) -> str | None:
     return given if len(given) <= 200 and TRACEPARENT.fullmatch(given) else None
 
 
-def request_key(headers: Mapping[str, str], caller: str, route: str, target: str, body: bytes) -> RequestKey | None:
+def request_key(
+    headers: Mapping[str, str], caller: str, route: str, target: str, body: bytes
+) -> RequestKey | None:
     """The idempotency key of a request to `target` (path with query), None without one.
 
     Raises Invalid for a key that is not 1 to 200 printable characters without blanks.

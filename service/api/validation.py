@@ -41,7 +41,9 @@ def parse_query(route: Route, http: web.Request) -> BaseModel | None:
     ticketless = {name for name in http.query if not (route.stream and name == "ticket")}
     if route.query is None:
         if ticketless:
-            raise Rejected([_error(f"query.{name}", "This route takes no query.") for name in sorted(ticketless)])
+            raise Rejected(
+                [_error(f"query.{name}", "This route takes no query.") for name in sorted(ticketless)]
+            )
         return None
     fields = {field.alias or name: field for name, field in route.query.model_fields.items()}
     values = {name: _values(fields.get(name), http.query, name) for name in ticketless}
