@@ -13,6 +13,7 @@ from service.api.enqueuer import Enqueuer
 from service.api.feed import Feed
 from service.api.log_reads import Log
 from service.api.routing import Route
+from service.api.schema import SchemaCheck
 from service.api.services import Services
 from service.lifecycle import Supervisor
 from service.settings import Settings
@@ -40,6 +41,7 @@ def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell:
         authenticator=Authenticator(settings.api, db),
         enqueuer=Enqueuer(),
         feed=Feed(log, wakeups.subscribe("annals_events")),
+        schema=SchemaCheck(db.dsn),
     )
 
 

@@ -53,7 +53,10 @@ ANONYMOUS = Identity("anonymous", frozenset(SCOPES))
 
 
 class Authenticator:
-    """Turns headers into an Identity. One per process; raises DatabaseUnavailable when it must look and cannot."""
+    """Turns headers into an Identity; one per process.
+
+    Raises DatabaseUnavailable when it must look a key up and cannot.
+    """
 
     def __init__(self, settings: ApiSettings, db: Querying) -> None:
         self._required = settings.auth_required

@@ -20,16 +20,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
-async def edge(http: web.Request, handler: Handler) -> web.StreamResponse:
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer whatever happens below; log it once. The query is not logged: it may hold a ticket."""
     began = time.perf_counter()
-    http[REQUEST_ID] = correlation_id(http.headers)
+    request[REQUEST_ID] = correlation_id(request.headers)
     response: web.StreamResponse | None = None
     try:
-        response = await _answered(http, handler)
+        response = await _answered(request, handler)
         return response
     finally:
-        _log(http, response, (time.perf_counter() - began) * 1000)
+        _log(request, response, (time.perf_counter() - began) * 1000)
 
 
 async def stamp(http: web.Request, response: web.StreamResponse) -> None:
@@ -61,7 +61,7 @@ def _log(http: web.Request, response: web.StreamResponse | None, duration_ms: fl
     facts = _facts(http) | {
         "status": status,
         "duration_ms": round(duration_ms, 2),
-        "bytes": response.body_length if response is not None and response.prepared else None,
+        "bytes": None if response is None else response.content_length,
         "remote": http.remote,
         "caller": http.get(CALLER_NAME),
     }

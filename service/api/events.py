@@ -51,9 +51,9 @@ ROUTES = [
         list_events,
         summary="Read the log",
         description=(
-            "Settled events only, in the one global order. While `next` is not null there is more; a page may be "
-            "empty then, when a filter takes little. Later, go on from `cursor`. A cursor of another log, or beyond "
-            "the end, is answered with 410."
+            "Settled events only, in the one global order. While `next` is not null there is more; a page "
+            "may be empty then, when a filter takes little. Later, go on from `cursor`. A cursor of another "
+            "log, or beyond the end, is answered with 410."
         ),
         tags=("events",),
         query=EventQuery,

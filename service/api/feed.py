@@ -143,7 +143,7 @@ class Feed:
         return len(events) == BATCH
 
     async def _begin(self) -> Head:
-        """Start, or start again after an interruption: another epoch, or a head that moved back, is another log."""
+        """Start, also after an interruption: another epoch, or a head that moved back, is another log."""
         log = self._log
         epoch, end, settled = await log.epoch(), await log.last_position(), await log.stable_position()
         if self._last is not None and (epoch != self._last.epoch or end < self._last.position):

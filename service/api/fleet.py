@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
@@ -161,8 +161,8 @@ async def _change(request: Request[Reason, None, QueuePath], paused: bool) -> Re
     return Reply(QueueState(queue=queue, paused=paused), position=result["position"])
 
 
-def _shown(row: dict[str, object]) -> dict[str, object]:
-    return row | {"timeout_seconds": round(float(str(row["timeout_seconds"])), 3)}
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"timeout_seconds": round(row["timeout_seconds"], 3)}
 
 
 def _queue(name: str, paused: bool, rows: list[dict[str, object]]) -> QueueModel:

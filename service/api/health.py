@@ -8,7 +8,6 @@ from pydantic import Field
 from service.api.routing import Answer, Reply, Request, Route
 from service.api.services import Services
 from service.errors import AnnalsError
-from service.store.migrate import check
 
 PATIENCE_SECONDS = 3.0
 
@@ -38,7 +37,7 @@ async def live(_: Request[None, None, None]) -> Health:
 async def ready(request: Request[None, None, None]) -> Reply:
     """503 while requests would fail."""
     services = request.services
-    database, migrations = await asyncio.gather(_answers(services), _is_migrated(services))
+    database, migrations = await asyncio.gather(_answers(services), services.schema.is_current())
     wakeups = services.wakeups.connected.is_set()
     is_ready = database and migrations and wakeups
     state = Readiness(
@@ -54,14 +53,6 @@ async def _answers(services: Services) -> bool:
     except (AnnalsError, TimeoutError):
         return False
     return True
-
-
-async def _is_migrated(services: Services) -> bool:
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return not await asyncio.to_thread(check, services.db.dsn)
-    except (AnnalsError, TimeoutError):
-        return False
 
 
 TAGS = ("health",)

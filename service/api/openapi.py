@@ -15,13 +15,14 @@ from service.api.routing import Route
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """Background tasks on PostgreSQL, with a complete record of everything that happened to them.
 
-Every request but the documentation and the health checks needs an API key, in `X-API-Key` or as a bearer token.
-Errors are `application/problem+json`. A write answers with the header `X-Position`: where the log has it. A POST
-may carry an `Idempotency-Key`: repeated within 24 hours with the same body, it is answered as the first time was.
+Every request but the documentation and the health checks needs an API key, in `X-API-Key` or as a bearer
+token. Errors are `application/problem+json`. A write answers with the header `X-Position`: where it is logged.
+A POST may carry an `Idempotency-Key`: repeated within 24 hours with the same body, it is answered as before.
 """
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 Json = dict[str, Any]
+References = dict[tuple[type[BaseModel], JsonSchemaMode], Json]
 
 
 def document(routes: Sequence[Route]) -> Json:
@@ -44,7 +45,7 @@ def text(routes: Sequence[Route]) -> str:
     return json.dumps(document(routes), indent=2, ensure_ascii=False) + "\n"
 
 
-def _schemas(routes: Sequence[Route]) -> tuple[dict[tuple[type[BaseModel], JsonSchemaMode], Json], Json]:
+def _schemas(routes: Sequence[Route]) -> tuple[References, Json]:
     """A reference per model and mode, and the schemas referred to."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     for route in routes:
@@ -52,10 +53,12 @@ def _schemas(routes: Sequence[Route]) -> tuple[dict[tuple[type[BaseModel], JsonS
         wanted += [(route.response, "serialization")] if route.response else []
     unique = list(dict.fromkeys(wanted))
     references, definitions = models_json_schema(unique, ref_template=REFERENCE)
-    return dict(references), dict(sorted(definitions.get("$defs", {}).items()))
+    return {(model, mode): references[model, mode] for model, mode in unique}, dict(
+        sorted(definitions.get("$defs", {}).items())
+    )
 
 
-def _operation(route: Route, schemas: dict[tuple[type[BaseModel], JsonSchemaMode], Json]) -> Json:
+def _operation(route: Route, schemas: References) -> Json:
     operation: Json = {"summary": route.summary, "operationId": operation_id(route)}
     if route.description:
         operation["description"] = route.description
@@ -110,7 +113,7 @@ def _fields(model: type[BaseModel] | None, place: str) -> list[Json]:
     return parameters
 
 
-def _responses(route: Route, schemas: dict[tuple[type[BaseModel], JsonSchemaMode], Json]) -> Json:
+def _responses(route: Route, schemas: References) -> Json:
     status = route.status if route.response or route.stream or route.status != 200 else 204
     success: Json = {"description": HTTPStatus(status).phrase}
     if route.stream:

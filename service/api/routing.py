@@ -3,7 +3,7 @@
     async def show(request: Request[None, None, TaskPath]) -> TaskModel:
         return await find(request.services, request.params.task_id)
 
-    ROUTES = [Route("GET", "/api/v1/tasks/{task_id}", show, summary="One task", params=TaskPath, response=TaskModel)]
+    ROUTES = [Route("GET", "/api/v1/tasks/{task_id}", show, "One task", params=TaskPath, response=TaskModel)]
 
 A handler returns a model (rendered with the route's status), a `Reply` (with another status, the position
 it wrote, headers), None (204, for a route without a response model), or a `web.StreamResponse` it has

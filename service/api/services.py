@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from service.api.enqueuer import Enqueuer
     from service.api.feed import Feed
     from service.api.log_reads import Log
+    from service.api.schema import SchemaCheck
     from service.store.doorbell import Doorbell
     from service.store.fleet import FleetStore
     from service.store.pool import Database
@@ -31,3 +32,4 @@ class Services:
     authenticator: "Authenticator"
     enqueuer: "Enqueuer"
     feed: "Feed"
+    schema: "SchemaCheck"

@@ -73,7 +73,7 @@ def _start(last_event_id: str | None, after: str | None) -> Cursor | None:
 
 
 async def _messages(feed: Feed, first: tuple[Cursor, bool], wanted: EventFilter) -> AsyncIterator[bytes]:
-    """What goes over the wire, a chunk at a time; a heartbeat carries the position up to which all is told."""
+    """What goes over the wire; a heartbeat carries the position up to which everything was told."""
     cursor, is_reset = first
     generation = feed.generation
     if is_reset:
@@ -123,8 +123,9 @@ ROUTES = [
         stream,
         summary="Follow the log live (SSE)",
         description=(
-            "Each message is one settled event as JSON; its `id` is a cursor, so that a client which reconnects "
-            "misses nothing. The event `reset` says that the cursor was of another log: read again what you know."
+            "Each message is one settled event as JSON; its `id` is a cursor, so that a client which "
+            "reconnects misses nothing. The event `reset` says that the cursor was of another log: what you "
+            "know must be read again."
         ),
         tags=("events",),
         query=StreamQuery,
@@ -135,7 +136,7 @@ ROUTES = [
         "/api/v1/stream-tickets",
         create_ticket,
         summary="Get a ticket for streams opened by URL",
-        description="For browsers, which cannot send headers there: `/api/v1/events/stream?ticket=...`, for a minute.",
+        description="For browsers, which cannot send headers there: `...?ticket=<ticket>`, for a minute.",
         tags=("events",),
         response=Ticket,
         status=201,

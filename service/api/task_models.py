@@ -184,7 +184,7 @@ def detail(task: Task, place: Place, attempts: list[Attempt]) -> TaskDetail:
 
 
 def of_enqueued(event: Event) -> TaskModel:
-    """A task as it was when its task.enqueued event was appended: the same answer however often it is asked."""
+    """A task as its task.enqueued event left it: the same answer however often it is asked."""
     return TaskModel.model_construct(**_enqueued(event))
 
 

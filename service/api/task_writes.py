@@ -27,7 +27,7 @@ class Written:
 async def enqueue(services: Services, caller: Caller, tasks: Sequence[dict[str, Any]]) -> list[Written]:
     """Enqueue all tasks or none; the answers come in their order.
 
-    Raises Invalid, naming a task's place in the list, NotFound for a subject that is not there, Conflict, TooBig.
+    Raises Invalid, naming a task's place, NotFound when its subject is not there, Conflict, TooBig.
     """
     outcomes = await services.tasks.enqueue(
         tasks,
@@ -69,7 +69,10 @@ async def find(services: Services, task_id: str) -> TaskModel:
 
 
 async def cancel(services: Services, caller: Caller, task_id: str, reason: str | None = None) -> int | None:
-    """Cancel one task; the position of the event, None when it was asked to stop before. Raises NotFound, Conflict."""
+    """Cancel one task; gives the position of the event, None when it was asked to stop before.
+
+    Raises NotFound, Conflict.
+    """
     (changed,) = await services.tasks.cancel([task_id], reason, actor=caller.actor, request=caller.request)
     _refuse(changed, f"Cannot cancel task with status: {changed.status}")
     services.doorbell.ring("annals_events")

@@ -39,7 +39,7 @@ class TaskEvents(Answer):
 
 async def create(request: Request[TaskDraft, None, None]) -> Reply:
     """One task; one that meets an open task with its unique_key is answered with that, and 200."""
-    (written,) = await request.services.enqueuer.enqueue(
+    written = await request.services.enqueuer.enqueue(
         request.services, request.caller, request.body.as_json()
     )
     return Reply(written.task, 202 if written.is_new else 200, written.position)
@@ -165,7 +165,7 @@ ROUTES = [
         f"{PATH}/{{task_id}}",
         cancel,
         summary="Cancel a task",
-        description="A pending task is cancelled at once; a running one is asked to stop, and ends cancelled.",
+        description="A pending task is cancelled at once, a running one is asked to stop and ends so.",
         tags=TAGS,
         scope="write",
         params=TaskPath,

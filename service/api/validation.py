@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from service.api.routing import Route
 from service.errors import Invalid
 
-# What JSON, or this parser of it, allows and PostgreSQL's jsonb does not: looked for only where a body may hold it.
+# What JSON, or this parser of it, allows and jsonb does not: looked for only where a body may hold it.
 SUSPICIOUS = re.compile(rb"\\u0000|NaN|Infinity|[eE]\+?\d{3}")
 MESSAGES = {"extra_forbidden": "There is no such field here.", "missing": "This field is required."}
 MOST_ERRORS = 20
@@ -37,7 +37,7 @@ def parse_params(route: Route, http: web.Request) -> BaseModel | None:
 
 
 def parse_query(route: Route, http: web.Request) -> BaseModel | None:
-    """The query string; a name that is not known, or given twice where one is taken, is refused with Rejected."""
+    """The query string. Raises Rejected, also for names that are not known or given twice."""
     ticketless = {name for name in http.query if not (route.stream and name == "ticket")}
     if route.query is None:
         if ticketless:
