@@ -27,6 +27,9 @@ COMMANDS = {
     "worker": "service.worker.commands:worker",
 }
 
+# What the service does: packages with `routes` and `handlers`.
+SUBJECTS: tuple[str, ...] = ()
+
 
 @contextmanager
 def embedded_server(home: Path) -> Iterator[str]:
@@ -63,7 +66,7 @@ def annals(ctx: click.Context, home: Path | None, env: str | None, assignments: 
              annals tasks list    what was done, what is being done
     """
     overrides = parse_assignments(assignments) | {"home": home and home.absolute(), "environment": env}
-    ctx.obj = Context(overrides, embedded_server)
+    ctx.obj = Context(overrides, embedded_server, SUBJECTS)
 
 
 def main() -> None:

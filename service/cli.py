@@ -36,11 +36,15 @@ class Context:
     """Travels as click's `ctx.obj`: the settings in force, the database, and how to print.
 
     `starter` takes the home directory and gives a context manager with the DSN of the embedded server;
-    the composition root passes it in, so that only commands that need a server import it.
+    the composition root passes it in, so that only commands that need a server import it. `subjects` are
+    the packages of what the service does, each with `routes.ROUTES` and `handlers`.
     """
 
-    def __init__(self, overrides: Mapping[str, object], starter: Starter) -> None:
+    def __init__(
+        self, overrides: Mapping[str, object], starter: Starter, subjects: Sequence[str] = ()
+    ) -> None:
         self.overrides = {path: value for path, value in overrides.items() if value is not None}
+        self.subjects = tuple(subjects)
         self.as_json = False
         self._starter = starter
 
@@ -65,6 +69,11 @@ class Context:
             return
         with self._starter(self.settings.home) as dsn:
             yield dsn
+
+    def routes(self) -> list[Any]:
+        """The routes of every subject (service.api.routing.Route)."""
+        modules = (importlib.import_module(f"{subject}.routes") for subject in self.subjects)
+        return [route for module in modules for route in module.ROUTES]
 
     def child_environment(self, dsn: str | None = None) -> dict[str, str]:
         """The environment for a child process that is to run with these settings, and on this database."""

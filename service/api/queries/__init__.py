@@ -1,0 +1,1 @@
+"""Reads of the API, one statement a file."""

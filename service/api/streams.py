@@ -1,0 +1,145 @@
+"""Live events over SSE: `GET /api/v1/events/stream`, and tickets for browsers.
+
+The `id` of each message is a cursor (epoch:position), so a client that reconnects with Last-Event-ID goes on
+where it was and misses nothing. A client whose cursor belongs to another log, or lies beyond the end of this
+one, gets the event `reset` and goes on from the end as it is now: what it knows it must read again.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import AfterValidator, Field
+
+from service.api.event_models import Cursor, Entry, EventFilter, cursor_text, parse_cursor
+from service.api.feed import Feed
+from service.api.routing import Answer, Request, Route
+from service.errors import DatabaseUnavailable, Invalid
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 15.0
+# A client that takes nothing for this long is gone.
+STUCK_SECONDS = 60.0
+PAUSE_SECONDS = 1.0
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+RETRY = b"retry: 2000\n\n"
+
+
+class StreamQuery(EventFilter):
+    """Which events, from where; without `after` and Last-Event-ID from now on."""
+
+    after: Annotated[str, AfterValidator(cursor_text)] | None = Field(
+        default=None, description="A cursor, or a position; the header Last-Event-ID wins over it."
+    )
+
+
+class Ticket(Answer):
+    """A minute's right to open streams as `?ticket=`."""
+
+    ticket: str
+    expires_at: datetime
+
+
+async def create_ticket(request: Request[None, None, None]) -> Ticket:
+    """A ticket in the name of the caller's key."""
+    ticket, expires_at = await request.services.authenticator.issue_ticket(request.http.headers)
+    return Ticket(ticket=ticket, expires_at=expires_at)
+
+
+async def stream(request: Request[None, StreamQuery, None]) -> web.StreamResponse:
+    """Write events until the client leaves, stops taking them, or the service stops."""
+    feed, wanted = request.services.feed, request.query
+    after = _start(request.http.headers.get("Last-Event-ID"), wanted.after)
+    response = web.StreamResponse(headers=HEADERS)
+    with feed.client():
+        first = await feed.place(after)
+        await response.prepare(request.http)
+        await _write(response, RETRY)
+        async for message in _messages(feed, first, wanted):
+            await _write(response, message)
+    return response
+
+
+def _start(last_event_id: str | None, after: str | None) -> Cursor | None:
+    """Raises Invalid for a header that is not one of our ids."""
+    try:
+        return parse_cursor(last_event_id or after or "") if last_event_id or after else None
+    except ValueError as error:
+        raise Invalid(f"Last-Event-ID is {error}.") from None
+
+
+async def _messages(feed: Feed, first: tuple[Cursor, bool], wanted: EventFilter) -> AsyncIterator[bytes]:
+    """What goes over the wire; a heartbeat carries the position up to which everything was told."""
+    cursor, is_reset = first
+    generation = feed.generation
+    if is_reset:
+        yield _reset(cursor)
+    while not feed.closed:
+        try:
+            if feed.generation != generation:
+                generation, (cursor, _) = feed.generation, await feed.place(None)
+                yield _reset(cursor)
+            entries, position = await feed.read(cursor.position, wanted, HEARTBEAT_SECONDS)
+        except DatabaseUnavailable:
+            yield b": the database is away\n\n"
+            await asyncio.sleep(PAUSE_SECONDS)
+            continue
+        if feed.generation != generation:
+            continue
+        if entries:
+            yield b"".join(_message(cursor.epoch, entry) for entry in entries)
+        elif position == cursor.position:
+            yield b": alive\nid: %s\n\n" % str(cursor).encode()
+        cursor = Cursor(cursor.epoch, position)
+
+
+def _message(epoch: str | None, entry: Entry) -> bytes:
+    return b"id: %s:%d\ndata: %s\n\n" % ((epoch or "").encode(), entry.position, entry.data)
+
+
+def _reset(cursor: Cursor) -> bytes:
+    data = b'{"epoch":"%s","position":%d}' % ((cursor.epoch or "").encode(), cursor.position)
+    return b"id: %s\nevent: reset\ndata: %s\n\n" % (str(cursor).encode(), data)
+
+
+async def _write(response: web.StreamResponse, chunk: bytes) -> None:
+    """Waits while the client is slow. Raises ConnectionError when it is gone or stuck."""
+    try:
+        async with asyncio.timeout(STUCK_SECONDS):
+            await response.write(chunk)
+    except TimeoutError:
+        logger.info("a stream's client takes nothing and is cut")
+        raise ConnectionResetError("the client takes nothing") from None
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/v1/events/stream",
+        stream,
+        summary="Follow the log live (SSE)",
+        description=(
+            "Each message is one settled event as JSON; its `id` is a cursor, so that a client which "
+            "reconnects misses nothing. The event `reset` says that the cursor was of another log: what you "
+            "know must be read again."
+        ),
+        tags=("events",),
+        query=StreamQuery,
+        stream=True,
+    ),
+    Route(
+        "POST",
+        "/api/v1/stream-tickets",
+        create_ticket,
+        summary="Get a ticket for streams opened by URL",
+        description="For browsers, which cannot send headers there: `...?ticket=<ticket>`, for a minute.",
+        tags=("events",),
+        response=Ticket,
+        status=201,
+        idempotent=False,
+    ),
+]

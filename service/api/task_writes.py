@@ -1,0 +1,95 @@
+"""Writes to tasks in a caller's name: store, ring after the commit, and answer from the log.
+
+Answers are made from the events of the write, not from the rows, which may have moved on: a request that is
+repeated with its Idempotency-Key gets the same answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.api.requests import Caller
+from service.api.services import Services
+from service.api.task_models import TaskModel, of_enqueued, of_retried, of_task
+from service.errors import Conflict, NotFound
+from service.model.task import Changed, Enqueued
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A task after its enqueue; `is_new` False: its unique_key met an open task, which is shown instead."""
+
+    task: TaskModel
+    is_new: bool
+    position: int | None
+
+
+async def enqueue(services: Services, caller: Caller, tasks: Sequence[dict[str, Any]]) -> list[Written]:
+    """Enqueue all tasks or none; the answers come in their order.
+
+    Raises Invalid, naming a task's place, NotFound when its subject is not there, Conflict, TooBig.
+    """
+    outcomes = await services.tasks.enqueue(
+        tasks,
+        actor=caller.actor,
+        correlation_id=caller.correlation_id,
+        trace=caller.trace,
+        request=caller.request,
+    )
+    ring_for(services, outcomes)
+    return await show(services, outcomes)
+
+
+def ring_for(services: Services, outcomes: Sequence[Enqueued]) -> None:
+    """Wake the workers of the queues, and the readers of the log."""
+    for queue in {outcome.queue for outcome in outcomes}:
+        services.doorbell.ring("annals_tasks", queue)
+    services.doorbell.ring("annals_events")
+
+
+async def show(services: Services, outcomes: Sequence[Enqueued]) -> list[Written]:
+    """The tasks of an enqueue: new ones as they were enqueued, duplicates as they are now."""
+    positions = [outcome.position for outcome in outcomes if outcome.position is not None]
+    events = await services.log.events_at(positions)
+    shown = []
+    for outcome in outcomes:
+        if outcome.position is not None:
+            shown.append(Written(of_enqueued(events[outcome.position]), True, outcome.position))
+        else:
+            shown.append(Written(await find(services, outcome.task_id), False, None))
+    return shown
+
+
+async def find(services: Services, task_id: str) -> TaskModel:
+    """One task as it is now. Raises NotFound."""
+    task = await services.tasks.get(task_id)
+    if task is None:
+        raise NotFound(f"Task not found: {task_id}")
+    return of_task(task)
+
+
+async def cancel(services: Services, caller: Caller, task_id: str, reason: str | None = None) -> int | None:
+    """Cancel one task; gives the position of the event, None when it was asked to stop before.
+
+    Raises NotFound, Conflict.
+    """
+    (changed,) = await services.tasks.cancel([task_id], reason, actor=caller.actor, request=caller.request)
+    _refuse(changed, f"Cannot cancel task with status: {changed.status}")
+    services.doorbell.ring("annals_events")
+    return changed.position
+
+
+async def retry(services: Services, caller: Caller, task_id: str, reason: str | None = None) -> Written:
+    """Return an ended task to its queue. Raises NotFound, Conflict."""
+    (changed,) = await services.tasks.retry([task_id], reason, actor=caller.actor, request=caller.request)
+    _refuse(changed, f"Cannot retry task with status: {changed.status}")
+    services.doorbell.ring("annals_events")
+    events = await services.log.events_of_retry(task_id, changed.position)
+    return Written(of_retried(events), True, changed.position)
+
+
+def _refuse(changed: Changed, conflict: str) -> None:
+    if changed.outcome == "not_found":
+        raise NotFound(f"Task not found: {changed.task_id}")
+    if changed.outcome == "conflict":
+        raise Conflict(conflict)

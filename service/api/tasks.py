@@ -1,0 +1,190 @@
+"""Routes of tasks of any type: enqueue, list, show, cancel, retry."""
+
+from pydantic import Field
+
+from service.api import task_writes
+from service.api.event_models import EventModel, model
+from service.api.routing import Answer, Model, Reply, Request, Route
+from service.api.task_models import (
+    TASK,
+    Reason,
+    TaskDetail,
+    TaskDraft,
+    TaskDrafts,
+    TaskList,
+    TaskModel,
+    TaskPage,
+    TaskPath,
+    TaskQuery,
+    detail,
+    of_task,
+)
+from service.errors import NotFound
+from service.store.tasks import TaskFilter
+
+
+class VersionQuery(Model):
+    """A page of a stream."""
+
+    after: int = Field(default=0, ge=0, le=2**31 - 1, description="The version after which the page starts.")
+    limit: int = Field(default=1000, ge=1, le=1000)
+
+
+class TaskEvents(Answer):
+    """The life of one task, from its first event."""
+
+    items: list[EventModel]
+    next: int | None = Field(description="Pass as `after` for the next page; null on the last.")
+
+
+async def create(request: Request[TaskDraft, None, None]) -> Reply:
+    """One task; one that meets an open task with its unique_key is answered with that, and 200."""
+    written = await request.services.enqueuer.enqueue(
+        request.services, request.caller, request.body.as_json()
+    )
+    return Reply(written.task, 202 if written.is_new else 200, written.position)
+
+
+async def create_many(request: Request[TaskDrafts, None, None]) -> Reply:
+    """Many tasks in one transaction."""
+    drafts = [draft.as_json() for draft in request.body.tasks]
+    written = await task_writes.enqueue(request.services, request.caller, drafts)
+    positions = [each.position for each in written if each.position is not None]
+    return Reply(TaskList(tasks=[each.task for each in written]), position=max(positions, default=None))
+
+
+async def list_all(request: Request[None, TaskQuery, None]) -> TaskPage:
+    """Tasks, newest first."""
+    wanted = request.query
+    only = TaskFilter(
+        task_types=wanted.type or None,
+        statuses=wanted.status or None,
+        queue=wanted.queue,
+        subject=wanted.subject,
+        since=wanted.from_,
+        until=wanted.to,
+        text=wanted.text,
+    )
+    page = await request.services.tasks.list(only, limit=wanted.limit, cursor=wanted.cursor)
+    return TaskPage(items=[of_task(task) for task in page.items], next=page.next)
+
+
+async def show(request: Request[None, None, TaskPath]) -> TaskDetail:
+    """One task with its place in the queue and its attempts."""
+    tasks, task_id = request.services.tasks, request.params.task_id
+    task = await tasks.get(task_id)
+    if task is None:
+        raise NotFound(f"Task not found: {task_id}")
+    return detail(task, await tasks.queue_position(task_id), await tasks.attempts(task_id))
+
+
+async def show_events(request: Request[None, VersionQuery, TaskPath]) -> TaskEvents:
+    """A task's events; also of a task whose row is gone."""
+    task_id, after, limit = request.params.task_id, request.query.after, request.query.limit
+    events = await request.services.log.stream("task", task_id, after, limit + 1)
+    if not events and not (after and await request.services.log.stream("task", task_id, 0, 1)):
+        raise NotFound(f"Task not found: {task_id}")
+    shown = [model(event) for event in events[:limit]]
+    return TaskEvents(items=shown, next=shown[-1].version if len(events) > limit else None)
+
+
+async def cancel(request: Request[None, None, TaskPath]) -> Reply:
+    """Cancel: a pending task at once, a running one by asking its worker to stop."""
+    return Reply(position=await task_writes.cancel(request.services, request.caller, request.params.task_id))
+
+
+async def retry(request: Request[Reason, None, TaskPath]) -> Reply:
+    """Return a task that failed, timed out or was cancelled to its queue."""
+    reason = request.body.reason
+    written = await task_writes.retry(request.services, request.caller, request.params.task_id, reason)
+    return Reply(written.task, position=written.position)
+
+
+PATH = "/api/v1/tasks"
+TAGS = ("tasks",)
+ROUTES = [
+    Route(
+        "POST",
+        PATH,
+        create,
+        summary="Enqueue a task",
+        description="202 with the task; 200 with the open task that has the same `unique_key`.",
+        tags=TAGS,
+        scope="write",
+        body=TaskDraft,
+        response=TaskModel,
+        status=202,
+        errors=(404,),
+        example=TASK,
+    ),
+    Route(
+        "POST",
+        f"{PATH}/bulk",
+        create_many,
+        summary="Enqueue many tasks: all of them, or none",
+        tags=TAGS,
+        scope="write",
+        body=TaskDrafts,
+        response=TaskList,
+        status=202,
+        errors=(404,),
+        example={"tasks": [TASK]},
+    ),
+    Route(
+        "GET",
+        PATH,
+        list_all,
+        summary="List tasks, newest first",
+        tags=TAGS,
+        query=TaskQuery,
+        response=TaskPage,
+    ),
+    Route(
+        "GET",
+        f"{PATH}/{{task_id}}",
+        show,
+        summary="Show a task, its place in the queue and its attempts",
+        tags=TAGS,
+        params=TaskPath,
+        response=TaskDetail,
+        errors=(404,),
+    ),
+    Route(
+        "GET",
+        f"{PATH}/{{task_id}}/events",
+        show_events,
+        summary="Tell the life of a task",
+        tags=TAGS,
+        params=TaskPath,
+        query=VersionQuery,
+        response=TaskEvents,
+        errors=(404,),
+    ),
+    Route(
+        "DELETE",
+        f"{PATH}/{{task_id}}",
+        cancel,
+        summary="Cancel a task",
+        description="A pending task is cancelled at once, a running one is asked to stop and ends so.",
+        tags=TAGS,
+        scope="write",
+        params=TaskPath,
+        status=204,
+        errors=(404, 409),
+    ),
+    Route(
+        "POST",
+        f"{PATH}/{{task_id}}/retry",
+        retry,
+        summary="Retry a task that failed, timed out or was cancelled",
+        tags=TAGS,
+        scope="write",
+        params=TaskPath,
+        body=Reason,
+        body_optional=True,
+        response=TaskModel,
+        status=202,
+        errors=(404, 409),
+        example={"reason": "the supplier is back"},
+    ),
+]
