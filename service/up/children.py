@@ -29,7 +29,7 @@ class ChildFailed(AnnalsError):
 
 def tethered(*arguments: str) -> list[str]:
     """The command line of `annals ARGUMENTS...` that ends when its parent does."""
-    return [sys.executable, "-m", "service.up.tether", *arguments]
+    return [sys.executable, "-m", "service.tether", *arguments]
 
 
 @dataclass

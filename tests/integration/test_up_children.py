@@ -27,7 +27,7 @@ PARENT = (
     "import asyncio, os, sys\n"
     "from service.up.children import Child\n"
     "async def main():\n"
-    "    code = 'import sys; from service.up.tether import hold; hold(0); ' + sys.argv[2]\n"
+    "    code = 'import sys; from service.tether import hold; hold(0); ' + sys.argv[2]\n"
     "    await Child('child', [sys.executable, '-c', code, sys.argv[1]], os.environ, 1).run()\n"
     "asyncio.run(main())\n"
 )

@@ -1,4 +1,4 @@
-"""Runs `annals ...` as a child that ends when its parent does: `python -m service.up.tether worker`.
+"""Runs `annals ...` as a child that ends when its parent does: `python -m service.tether worker`.
 
 Standard input is a pipe whose other end only the parent holds. It breaks when the parent is gone, for
 whatever reason, and on every system; a signal tied to the parent's death exists on Linux alone.
