@@ -1,4 +1,4 @@
-"""Where one measurement happens: a fresh database, a way to enqueue, a worker process when asked, and counts."""
+"""Where one measurement happens: a fresh database, a way to enqueue, a worker process, and counts."""
 
 import asyncio
 import sys
@@ -65,7 +65,7 @@ class Ground:
     async def until_completed(self, number: int) -> float:
         """Wait for so many completions in all; gives the monotonic time at which they were seen."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.look() < number:
+            while await self.look() < number:  # noqa: ASYNC110
                 # The worker is another process, and a listener here would slow it down.
                 await asyncio.sleep(LOOK_SECONDS)
         return time.monotonic()

@@ -43,7 +43,7 @@ class Client:
         await self._session.close()
 
     async def get(self, path: str, **query: str | int | float) -> Any:
-        """The JSON answer of GET; raises Refused, with `answer` 404 for what is not there, and Unreachable."""
+        """The JSON answer of GET; raises Refused (`answer` is 404 for what is not there) and Unreachable."""
         async with self._request("GET", path, params=query) as response:
             return await response.json()
 

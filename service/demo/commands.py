@@ -16,10 +16,9 @@ from service.errors import Invalid
 from service.settings import Settings
 
 
-
 @click.command()
 @click.option("--url", help="Where the service answers; the configured host and port when not given.")
-@click.option("--key", envvar="ANNALS_KEY", help="API key with the scopes read and write.")
+@click.option("--key", help="API key with the scopes read and write.")
 @click.pass_obj
 def demo(context: Context, url: str | None, key: str | None) -> None:
     """Do the main job on real data against a running service, and show what it remembers.
@@ -61,10 +60,17 @@ def advice(settings: Settings, url: str, key: str) -> list[tuple[str, str]]:
     """What to try next, as (what it does, command); {agent_id} and {task_id} are filled in by the demo."""
     api = f"{url}/api/v1"
     header = f"-H 'X-API-Key: {key}'"
-    home = "" if settings.origin("home") in ("default", "environment") else f" --home {shlex.quote(str(settings.home))}"
+    home = (
+        ""
+        if settings.origin("home") in ("default", "environment")
+        else f" --home {shlex.quote(str(settings.home))}"
+    )
     life = "SELECT position, type, actor, data FROM events WHERE stream_id = '{task_id}' ORDER BY version"
     return [
-        ("Ask the agent", f"curl -s {header} {api}/agents/{{agent_id}}/query --json '{{{{\"query\": \"test fixtures\"}}}}'"),
+        (
+            "Ask the agent",
+            f'curl -s {header} {api}/agents/{{agent_id}}/query --json \'{{{{"query": "test fixtures"}}}}\'',
+        ),
         ("Measure again", f"curl -s {header} -X POST {api}/agents/{{agent_id}}/coverage/refresh"),
         ("Watch the log", f"curl -sN {header} {api}/events/stream"),
         ("The same life in SQL", f'annals{home} psql -c "{life}"'),

@@ -21,7 +21,12 @@ RESULTS: Columns = (
     ("Chunks", "right"),
     ("Coverage", "left"),
 )
-GAPS: Columns = (("Agent", "left"), ("Nodes below 50 %", "right"), ("Documents missing", "right"), ("First", "left"))
+GAPS: Columns = (
+    ("Agent", "left"),
+    ("Nodes below 50 %", "right"),
+    ("Documents missing", "right"),
+    ("First", "left"),
+)
 LIFE: Columns = (
     ("Position", "right"),
     ("After", "right"),
@@ -31,7 +36,17 @@ LIFE: Columns = (
 )
 FIRST_GAPS = 3
 # Facts that a person reads in a biography, in this order, of whatever event has them.
-FACTS = ("queue", "priority", "attempt", "percentage", "step", "duration_ms", "reason", "error_message", "error")
+FACTS = (
+    "queue",
+    "priority",
+    "attempt",
+    "percentage",
+    "step",
+    "duration_ms",
+    "reason",
+    "error_message",
+    "error",
+)
 
 
 def result(agent: Mapping[str, Any], run: Run, measured: Mapping[str, Any]) -> Row:

@@ -107,7 +107,9 @@ async def _measure(client: Client, screen: Screen, agents: Sequence[dict[str, An
                     await follow(messages, runs, bars.changed)
             except TimeoutError:
                 for run in runs:
-                    run.error = run.error or ("" if run.is_over else "no worker has finished it; is one running?")
+                    run.error = run.error or (
+                        "" if run.is_over else "no worker has finished it; is one running?"
+                    )
     return runs
 
 
@@ -122,5 +124,3 @@ async def _biography(client: Client, screen: Screen, run: Run) -> None:
     events = (await client.get(f"/tasks/{run.task_id}/events"))["items"]
     screen.heading(f"The life of {run.task_id}, as the log remembers it")
     screen.table(report.LIFE, report.life(events))
-
-

@@ -45,7 +45,7 @@ class Screen:
 
     @contextmanager
     def step(self, doing: str) -> Iterator[list[str]]:
-        """Show that something is being done, then what came of it: the words put into the list, and the time."""
+        """Show that something is being done, then the time it took and the words put into the list."""
         said: list[str] = []
         began = time.perf_counter()
         with self.console.status(Text(f"{doing} …", style="dim"), spinner="dots", spinner_style=ACCENT):
@@ -126,9 +126,13 @@ def meter(percent: float, width: int = 20) -> Text:
     """A percentage as a bar of blocks, coloured by how much there is."""
     full = round(percent / 100 * width)
     style = "green" if percent >= 50 else "yellow" if percent >= 10 else "red"
-    return Text("█" * full, style=style) + Text("░" * (width - full), style="dim") + Text(f" {percent:6.2f} %")
+    return (
+        Text("█" * full, style=style) + Text("░" * (width - full), style="dim") + Text(f" {percent:6.2f} %")
+    )
 
 
 def _outcome(run: Run) -> str:
     took = f" in {run.duration_ms:.0f} ms" if run.duration_ms is not None else ""
-    return f"{run.status}{took}" + (f": {run.error}" if run.error else f"  {run.step}" if run.step else "")
+    why = f": {run.error}" if run.error else ""
+    step = f"  {run.step}" if run.status == "running" and run.step else ""
+    return f"{run.status}{took}{why}{step}"
