@@ -13,13 +13,16 @@ from typing import Any
 from service.bench import tasks
 from service.bench.scratch import QUERIES, Scratch
 from service.cli import Context
+from service.store.doorbell import Doorbell
+from service.store.fleet import FleetStore
 from service.store.log import LogReader
 from service.store.pool import Database
 from service.store.tasks import TaskStore
-from service.store.wakeups import Doorbell
 
 ACTOR = "bench"
 CONCURRENCY = 500
+# The most connections that a workload uses at once to enqueue, and one to look.
+CLIENTS = 21
 LOOK_SECONDS = 0.005
 PATIENCE_SECONDS = 300.0
 
@@ -58,7 +61,7 @@ class Ground:
     async def look(self) -> int:
         """Count what was completed since the last look; gives the new total."""
         settled = await self.log.stable_position()
-        self.completed += await self._value(QUERIES.completed, self._position, settled)
+        self.completed += await self.db.fetchval(QUERIES.completed, self._position, settled)
         self._position = settled
         return self.completed
 
@@ -72,11 +75,11 @@ class Ground:
 
     async def began(self) -> datetime:
         """When the first attempt began, by the server's clock."""
-        return await self._value(QUERIES.first_start, 0)  # type: ignore[no-any-return]
+        return await self.db.fetchval(QUERIES.first_start)  # type: ignore[no-any-return]
 
     async def now(self) -> datetime:
         """The server's clock."""
-        return await self._value(QUERIES.clock)  # type: ignore[no-any-return]
+        return await self.db.fetchval(QUERIES.clock)  # type: ignore[no-any-return]
 
     async def analyze(self) -> None:
         """Give the planner statistics of what was just written."""
@@ -85,16 +88,11 @@ class Ground:
 
     async def latencies(self) -> list[float]:
         """What the waking handlers measured, in milliseconds, sorted."""
-        async with self.db.acquire() as connection:
-            rows = await connection.fetch(QUERIES.latencies, 0)
-        return sorted(float(row["latency_ms"]) for row in rows)
+        return sorted(float(row["latency_ms"]) for row in await self.db.fetch(QUERIES.latencies))
 
     async def counts(self) -> Counts:
         """The server's counters now; those of other processes are complete once they have ended."""
-        async with self.db.acquire() as connection:
-            row = await connection.fetchrow(QUERIES.counters)
-        assert row is not None
-        return Counts(**dict(row))
+        return Counts(*await self.db.fetchrow(QUERIES.counters) or ())
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
@@ -115,8 +113,11 @@ class Ground:
     @asynccontextmanager
     async def pinned_horizon(self) -> AsyncIterator[None]:
         """A transaction that sees the past for as long as the block runs: nothing dead can be removed."""
-        async with self.db.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-            await connection.fetchval(QUERIES.hold_horizon)
+        async with (
+            self.db.session() as session,
+            session.connection.transaction(isolation="repeatable_read"),
+        ):
+            await session.connection.execute(QUERIES.hold_horizon)
             yield
 
     def _environment(self) -> Mapping[str, str]:
@@ -127,15 +128,13 @@ class Ground:
             "ANNALS_LOG__LEVEL": "WARNING",
         }
 
-    async def _value(self, query: str, *arguments: object) -> Any:
-        async with self.db.acquire() as connection:
-            return await connection.fetchval(query, *arguments)
-
 
 @asynccontextmanager
 async def ground(context: Context, scratch: Scratch) -> AsyncIterator[Ground]:
     """A fresh database with connections to it, dropped at the end."""
     settings = context.settings
     with scratch.copy() as dsn:
-        async with Database.open(settings.database, dsn) as db, Doorbell(db, settings.wakeup) as doorbell:
+        room = settings.database.model_copy(update={"pool_max": CLIENTS})
+        async with await Database.open(room, dsn) as db, Doorbell(db, settings.wakeup) as doorbell:
+            await FleetStore(db).publish_task_types(tasks.catalogue())
             yield Ground(context, dsn, db, doorbell)

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from service import task
+from service.worker.registry import DEFAULT
 
 QUEUE = "bench"
 NOOP, WAKE = "bench_noop", "bench_wake"
@@ -19,6 +20,11 @@ async def noop(ctx: Any) -> None:
 async def wake(ctx: Any) -> dict[str, float]:
     """How long ago it was enqueued, by the machine's monotonic clock, which its processes share."""
     return {"latency_ms": (time.monotonic() - float(ctx.params["enqueued_at"])) * 1000}
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """The entries of these types for the catalogue of task types."""
+    return [entry for entry in DEFAULT.catalogue({}) if entry["task_type"] in (NOOP, WAKE)]
 
 
 def payload(number: int) -> dict[str, Any]:

@@ -118,11 +118,6 @@ WORKLOADS: dict[str, Workload] = {
 }
 
 
-def describe() -> str:
-    """Each workload with its purpose, for the help of the command."""
-    return "\n".join(f"{name:<12}{(work.__doc__ or '').rstrip('.')}" for name, work in WORKLOADS.items())
-
-
 async def _fill(ground: Ground, number: int) -> None:
     for batch in _batches(number, BULK_BATCH):
         await ground.enqueue([tasks.payload(index) for index in batch])

@@ -32,7 +32,8 @@ class Ledger:
         """The types of each task's events, in order."""
         rows = await self.connection.fetch(
             """
-            SELECT stream_id, array_agg(type ORDER BY version) AS types, max(version) AS last, count(*) AS number
+            SELECT stream_id, array_agg(type ORDER BY version) AS types,
+                   max(version) AS last, count(*) AS number
             FROM events WHERE stream_type = 'task' GROUP BY stream_id
             """
         )
@@ -58,11 +59,13 @@ class Ledger:
         """What a task recorded is there exactly once, in the transaction of its success."""
         rows = await self.connection.fetch(
             """
-            SELECT d.stream_id, count(*) AS number, bool_and(EXISTS (
-                       SELECT FROM events c
-                       WHERE c.stream_type = 'task' AND c.stream_id = d.stream_id AND c.type = 'task.completed'
-                         AND c.data -> 'attempt' = d.data -> 'attempt' AND c.recorded_at = d.recorded_at)) AS together
-            FROM events d WHERE d.type = 'chaos.done' GROUP BY d.stream_id
+            SELECT d.stream_id, count(*) AS number, bool_and(c.position IS NOT NULL) AS together
+            FROM events d
+            LEFT JOIN events c ON c.stream_type = 'task' AND c.stream_id = d.stream_id
+                AND c.type = 'task.completed' AND c.recorded_at = d.recorded_at
+                AND c.data -> 'attempt' = d.data -> 'attempt'
+            WHERE d.type = 'chaos.done'
+            GROUP BY d.stream_id
             """
         )
         effects = {row["stream_id"]: (row["number"], row["together"]) for row in rows}

@@ -1,2 +1,2 @@
--- When the first attempt after position $1 began.
-SELECT min(recorded_at) FROM events WHERE position > $1 AND type = 'task.started'
+-- When the first attempt of all began.
+SELECT min(recorded_at) FROM events WHERE type = 'task.started'
