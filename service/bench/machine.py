@@ -10,10 +10,8 @@ GIB = 2**30
 
 def machine() -> str:
     """Processors, memory, system and Python, in one line."""
-    return (
-        f"{processors()} processors, {memory_bytes() / GIB:.1f} GiB, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}"
-    )
+    parts = [f"{processors()} processors", f"{memory_bytes() / GIB:.1f} GiB"]
+    return ", ".join([*parts, platform.platform(terse=True), f"Python {platform.python_version()}"])
 
 
 def server(settings: Iterable[tuple[str, str]]) -> str:

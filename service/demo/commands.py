@@ -1,10 +1,13 @@
 """The command `annals demo`, and the same for a process that serves the API itself."""
 
 import asyncio
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 import click
 
@@ -13,7 +16,8 @@ from service.demo.client import Client
 from service.demo.run import run
 from service.demo.screen import Screen, make_console
 from service.errors import Invalid
-from service.settings import Settings
+from service.settings import Settings, variable
+from service.store import queries
 
 
 @click.command()
@@ -60,19 +64,24 @@ def advice(settings: Settings, url: str, key: str) -> list[tuple[str, str]]:
     """What to try next, as (what it does, command); {agent_id} and {task_id} are filled in by the demo."""
     api = f"{url}/api/v1"
     header = f"-H 'X-API-Key: {key}'"
-    home = (
-        ""
-        if settings.origin("home") in ("default", "environment")
-        else f" --home {shlex.quote(str(settings.home))}"
-    )
-    life = "SELECT position, type, actor, data FROM events WHERE stream_id = '{task_id}' ORDER BY version"
+    question = """--json '{{"query": "test fixtures"}}'"""
     return [
-        (
-            "Ask the agent",
-            f'curl -s {header} {api}/agents/{{agent_id}}/query --json \'{{{{"query": "test fixtures"}}}}\'',
-        ),
+        ("Ask the agent", f"curl -s {header} {api}/agents/{{agent_id}}/query {question}"),
         ("Measure again", f"curl -s {header} -X POST {api}/agents/{{agent_id}}/coverage/refresh"),
         ("Watch the log", f"curl -sN {header} {api}/events/stream"),
-        ("The same life in SQL", f'annals{home} psql -c "{life}"'),
+        ("The same life in SQL", f'{_annals(settings)} psql -c "{queries.load(__package__).life}"'),
         ("Everything else", f"{url}/docs"),
     ]
+
+
+def _annals(settings: Settings) -> str:
+    """The command as it can be typed here: from the PATH, else by its file, with the home it was given."""
+    program = Path(sys.argv[0])
+    if program.name != "annals":
+        words = f"{Path(sys.executable).name} -m service"
+    elif shutil.which("annals"):
+        words = "annals"
+    else:
+        words = os.path.relpath(program) if program.is_relative_to(Path.cwd()) else str(program)
+    is_default = settings.origin("home") in ("default", variable("home"))
+    return words if is_default else f"{words} --home {shlex.quote(str(settings.home))}"

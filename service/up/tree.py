@@ -17,6 +17,8 @@ from service.up.startup import Startup
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.02
+# The exit code of what Ctrl-C ended before it had begun.
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,12 @@ async def run(plan: Plan, shutdown: asyncio.Event) -> int:
                 await _either(_until_live(plan, children), shutdown)
                 words.append(f"{len(children)} x {settings.worker.concurrency} tasks at once")
         if shutdown.is_set():
-            return 1
+            return INTERRUPTED
         startup.ready("" if plan.once else "Ctrl-C ends it.")
         completed = not plan.demo or await _either(_show(plan, url), shutdown)
         if not plan.once:
             await shutdown.wait()
-    return 0 if completed else 1
+    return 1 if plan.once and not completed else 0
 
 
 async def _either(work: Coroutine[Any, Any, T], shutdown: asyncio.Event) -> T | None:
