@@ -53,7 +53,7 @@ class Screen:
         line = Table.grid(padding=(0, 1))
         line.add_column(width=3, justify="right")
         line.add_column(width=12)
-        line.add_column(width=64, overflow="fold")
+        line.add_column(width=76, overflow="fold")
         line.add_column(justify="right", width=8)
         took = f"{time.perf_counter() - began:.2f} s"
         line.add_row(Text("✓", style="green"), Text(doing, style="bold"), said[0], Text(took, style="dim"))
@@ -72,12 +72,12 @@ class Screen:
 
     def table(self, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[RenderableType]]) -> None:
         """Rows under columns of (title, "left" or "right")."""
-        table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=True, border_style="dim")
+        table = Table(box=box.SIMPLE_HEAD, header_style="dim", show_edge=False, border_style="dim")
         for title, justify in columns:
             table.add_column(title, justify="right" if justify == "right" else "left", no_wrap=False)
         for row in rows:
             table.add_row(*row)
-        self.console.print(Padding(table, (0, 0, 0, 2)))
+        self.console.print(Padding(table, (1, 0, 0, 1)))
 
     def commands(self, lines: Sequence[tuple[str, str]]) -> None:
         """Command lines to copy, each under what it does; never folded or cut."""
@@ -123,12 +123,10 @@ class Bars:
 
 
 def meter(percent: float, width: int = 20) -> Text:
-    """A percentage as a bar of blocks, coloured by how much there is."""
+    """A percentage as a bar, coloured by how much there is."""
     full = round(percent / 100 * width)
     style = "green" if percent >= 50 else "yellow" if percent >= 10 else "red"
-    return (
-        Text("█" * full, style=style) + Text("░" * (width - full), style="dim") + Text(f" {percent:6.2f} %")
-    )
+    return Text.assemble(("━" * full, style), ("━" * (width - full), "grey23"), f" {percent:6.2f} %")
 
 
 def _outcome(run: Run) -> str:
