@@ -23,7 +23,7 @@ COMMANDS = {
     "migrate": "service.store.commands:migrate",
     "psql": "service.store.commands:psql",
     "tasks": "service.store.commands:tasks",
-    "up": "service.up:up",
+    "up": "service.up.commands:up",
     "worker": "service.worker.commands:worker",
 }
 

@@ -13,9 +13,21 @@ MODULES = sorted(path for path in SERVICE.rglob("*.py"))
 
 # A package may import those of lower rank, never its own rank: siblings meet in the log.
 RANKS = {"model": 1, "store": 2} | dict.fromkeys(("worker", "relay", "api", "audit"), 3)
-RANKS |= dict.fromkeys(("coverage", "orders", "reports", "knowledge", "bench"), 4)
-RANKS |= {"demo": 5, "up": 5, "__main__": 6}
-BASE = {"", "cli", "commands", "errors", "lifecycle", "log", "metrics", "resources", "sections", "settings"}
+RANKS |= dict.fromkeys(("coverage", "orders", "reports", "knowledge", "bench", "demo"), 4)
+RANKS |= {"up": 5, "__main__": 6}
+BASE = {
+    "",
+    "cli",
+    "commands",
+    "errors",
+    "lifecycle",
+    "log",
+    "metrics",
+    "resources",
+    "sections",
+    "settings",
+    "tether",
+}
 # The embedded server stands beside the arrows: it knows only base modules, and only the roots know it.
 USERS_OF_EMBEDDED = {"embedded", "up", "__main__"}
 # `service/__init__.py` gives `task` to users' modules, and imports it only when asked.

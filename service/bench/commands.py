@@ -1,0 +1,87 @@
+"""The command `annals bench`."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import click
+
+from service.bench import machine
+from service.bench.figures import Figure, Summary, summarize
+from service.bench.ground import ground
+from service.bench.scratch import QUERIES, Scratch, scratch
+from service.bench.workloads import WORKLOADS, Size, Workload
+from service.cli import Context, json_option
+from service.store.pool import Database
+
+COLUMNS = ("workload", "metric", "median", "low", "high", "unit", "rounds")
+
+
+@click.command()
+@click.argument("workloads", nargs=-1, type=click.Choice(list(WORKLOADS)))
+@click.option("--tasks", default=20_000, show_default=True, type=click.IntRange(100), help="Tasks to drain.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often to measure.")
+@click.option(
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(1), help="For steady and pinned."
+)
+@click.option(
+    "--wakeups", default=200, show_default=True, type=click.IntRange(1), help="Latencies to measure."
+)
+@json_option
+@click.pass_obj
+def bench(
+    context: Context, workloads: Sequence[str], tasks: int, rounds: int, seconds: float, wakeups: int
+) -> None:
+    """Measure this machine and this server with the product's own workloads.
+
+    \b
+    enqueue-1   one task per transaction, one client
+    enqueue-20  the same, 20 clients at once
+    life        enqueue in bulk, then drain with one worker process; WAL, rows and transactions per task
+    steady      a producer and a worker process at the same time
+    wakeup      from the enqueue to the handler's first line in an idle worker
+    pinned      steady, while a forgotten transaction keeps every dead row version
+
+    Everything happens in databases of its own on the configured server, which are dropped at the end.
+
+    \b
+    Example: annals bench
+             annals bench life wakeup --tasks 50000 --rounds 5 --json
+    """
+    size = Size(tasks, seconds, wakeups)
+    chosen = {name: WORKLOADS[name] for name in dict.fromkeys(workloads or WORKLOADS)}
+    with context.database() as dsn, scratch(dsn) as where:
+        context.say(machine.machine())
+        context.say(asyncio.run(_server(context, where)))
+        figures = asyncio.run(_measure(context, where, chosen, size, rounds))
+    context.table("Benchmark", COLUMNS, map(_row, summarize(figures)))
+
+
+async def _server(context: Context, where: Scratch) -> str:
+    with where.copy() as dsn:
+        async with await Database.open(context.settings.database, dsn) as db:
+            return machine.server([(row[0], row[1]) for row in await db.fetch(QUERIES.server)])
+
+
+async def _measure(
+    context: Context, where: Scratch, chosen: dict[str, Workload], size: Size, rounds: int
+) -> Iterable[Figure]:
+    """Round by round, so that what else the machine does hits all workloads alike."""
+    figures: list[Figure] = []
+    for number in range(1, rounds + 1):
+        for name, workload in chosen.items():
+            async with ground(context, where) as here:
+                found = await workload(here, size)
+            figures += found
+            told = ", ".join(f"{figure.metric} {figure.value:,.0f}" for figure in found[:1])
+            context.say(f"  round {number} of {rounds}  {name:<12}{told} {found[0].unit}")
+    return figures
+
+
+def _row(summary: Summary) -> tuple[object, ...]:
+    values = (_readable(value) for value in (summary.median, summary.low, summary.high))
+    return (summary.workload, summary.metric, *values, summary.unit, summary.rounds)
+
+
+def _readable(value: float) -> float:
+    """Three digits that mean something are enough."""
+    return round(value, 2) if value < 100 else round(value)

@@ -1,0 +1,66 @@
+"""Databases of the benchmark's own: one that is migrated, and a copy of it for every measurement."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from service.errors import AnnalsError
+from service.store import queries
+from service.store.migrate import migrate
+
+QUERIES = queries.load("service.bench")
+
+
+class NotAllowed(AnnalsError):
+    """The server does not let this user make databases."""
+
+    code = "not_allowed"
+
+
+class Scratch:
+    """Makes copies of a migrated database on the server of `dsn`."""
+
+    def __init__(self, dsn: str, template: str) -> None:
+        self.dsn, self.template = dsn, template
+
+    @contextmanager
+    def copy(self) -> Iterator[str]:
+        """The DSN of a fresh copy, dropped at the end."""
+        name = f"{self.template}_{uuid.uuid4().hex[:6]}"
+        run(self.dsn, QUERIES.create_database, name=name, template=self.template)
+        try:
+            yield on_database(self.dsn, name)
+        finally:
+            run(self.dsn, QUERIES.drop_database, name=name)
+
+
+@contextmanager
+def scratch(dsn: str) -> Iterator[Scratch]:
+    """A migrated template on the server of `dsn`, dropped at the end. Raises NotAllowed."""
+    name = f"annals_bench_{uuid.uuid4().hex[:8]}"
+    try:
+        run(dsn, QUERIES.create_database, name=name, template="template0")
+    except psycopg.errors.InsufficientPrivilege as error:
+        hint = "Give the user the right to make databases: ALTER ROLE ... CREATEDB"
+        raise NotAllowed("The benchmark needs a database of its own.", hint=hint) from error
+    try:
+        migrate(on_database(dsn, name))
+        yield Scratch(dsn, name)
+    finally:
+        run(dsn, QUERIES.drop_database, name=name)
+
+
+def on_database(dsn: str, name: str) -> str:
+    """The same server and user, another database."""
+    return re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{name}", dsn)
+
+
+def run(dsn: str, statement: str, **names: str) -> None:
+    """Run one statement outside a transaction, with {name} filled by quoted identifiers."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        filled = {key: sql.Identifier(value) for key, value in names.items()}
+        connection.execute(sql.SQL(statement).format(**filled))  # type: ignore[arg-type]

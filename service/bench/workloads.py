@@ -1,0 +1,155 @@
+"""The workloads: each takes a fresh database and gives its figures."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from service.bench import tasks
+from service.bench.figures import Figure, percentile
+from service.bench.ground import Counts, Ground
+
+BULK_BATCH = 1000
+STEADY_BATCH = 100
+# The producer waits while so many tasks are waiting: this measures the two together, not a growing queue.
+STEADY_BACKLOG = 5000
+WAKE_PAUSE_SECONDS = 0.05
+# The share of a run that counts as its beginning, and as its end.
+EDGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much one round does."""
+
+    tasks: int
+    seconds: float
+    wakeups: int
+
+
+Workload = Callable[[Ground, Size], Awaitable[list[Figure]]]
+
+
+async def single(ground: Ground, size: Size, clients: int) -> list[Figure]:
+    """One task per transaction, from so many clients at once."""
+    number = max(clients, size.tasks // 10)
+    pending = iter(range(number))
+
+    async def client() -> None:
+        for index in pending:
+            await ground.enqueue([tasks.payload(index)])
+
+    began = time.monotonic()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    rate = number / (time.monotonic() - began)
+    return [Figure(f"enqueue-{clients}", "rate", rate, "tasks/s")]
+
+
+async def enqueue_1(ground: Ground, size: Size) -> list[Figure]:
+    """Single tasks from one client."""
+    return await single(ground, size, 1)
+
+
+async def enqueue_20(ground: Ground, size: Size) -> list[Figure]:
+    """Single tasks from 20 clients at once."""
+    return await single(ground, size, 20)
+
+
+async def life(ground: Ground, size: Size) -> list[Figure]:
+    """Enqueue in bulk, then drain with one worker process; what both cost the server."""
+    idle = await ground.counts()
+    began = time.monotonic()
+    await _fill(ground, size.tasks)
+    bulk = Figure("bulk", "rate", size.tasks / (time.monotonic() - began), "tasks/s")
+    await ground.analyze()
+    filled = await ground.counts()
+    async with ground.worker():
+        await ground.until_completed(size.tasks)
+        took = (await ground.now() - await ground.began()).total_seconds()
+    drained = await ground.counts()
+    return [
+        bulk,
+        *_costs("bulk", filled - idle, size.tasks),
+        Figure("drain", "rate", size.tasks / took, "tasks/s"),
+        *_costs("drain", drained - filled, size.tasks),
+        *_costs("in all", drained - idle, size.tasks),
+    ]
+
+
+async def steady(ground: Ground, size: Size) -> list[Figure]:
+    """A producer and a worker process at the same time."""
+    async with ground.worker():
+        rates = await _produce(ground, size.seconds)
+    return [Figure("steady", "rate", sum(rates) / len(rates), "tasks/s")]
+
+
+async def pinned(ground: Ground, size: Size) -> list[Figure]:
+    """The same while a forgotten transaction keeps every dead row version."""
+    async with ground.pinned_horizon(), ground.worker():
+        rates = await _produce(ground, size.seconds)
+    edge = max(1, len(rates) // EDGE)
+    return [
+        Figure("pinned", "rate at the start", sum(rates[:edge]) / edge, "tasks/s"),
+        Figure("pinned", "rate at the end", sum(rates[-edge:]) / edge, "tasks/s"),
+    ]
+
+
+async def wakeup(ground: Ground, size: Size) -> list[Figure]:
+    """From just before the enqueue to the first line of the handler, in an idle worker."""
+    async with ground.worker():
+        await ground.enqueue([tasks.payload(0)])
+        await ground.until_completed(1)
+        for index in range(size.wakeups):
+            # The pause is the workload: a worker with nothing to do.
+            await asyncio.sleep(WAKE_PAUSE_SECONDS)
+            await ground.enqueue([tasks.payload(index)], tasks.WAKE)
+        await ground.until_completed(1 + size.wakeups)
+    found = await ground.latencies()
+    return [Figure("wakeup", f"p{share}", percentile(found, share / 100), "ms") for share in (50, 95, 99)]
+
+
+WORKLOADS: dict[str, Workload] = {
+    "enqueue-1": enqueue_1,
+    "enqueue-20": enqueue_20,
+    "life": life,
+    "steady": steady,
+    "wakeup": wakeup,
+    "pinned": pinned,
+}
+
+
+async def _fill(ground: Ground, number: int) -> None:
+    for batch in _batches(number, BULK_BATCH):
+        await ground.enqueue([tasks.payload(index) for index in batch])
+
+
+async def _produce(ground: Ground, seconds: float) -> list[float]:
+    """Enqueue for so long; gives the tasks completed in each second, from the first completion on."""
+    enqueued, rates = 0, []
+    await ground.enqueue([tasks.payload(index) for index in range(STEADY_BATCH)])
+    await ground.until_completed(1)
+    enqueued += STEADY_BATCH
+    before, since = ground.completed, time.monotonic()
+    while len(rates) < seconds:
+        if enqueued - await ground.look() < STEADY_BACKLOG:
+            await ground.enqueue([tasks.payload(index) for index in range(STEADY_BATCH)])
+            enqueued += STEADY_BATCH
+        else:
+            # The queue is full enough; the worker is another process, so there is nothing to wait for.
+            await asyncio.sleep(0.002)
+        if (passed := time.monotonic() - since) >= 1:
+            rates.append((ground.completed - before) / passed)
+            before, since = ground.completed, time.monotonic()
+    return rates
+
+
+def _batches(number: int, size: int) -> Iterator[range]:
+    return (range(start, min(start + size, number)) for start in range(0, number, size))
+
+
+def _costs(workload: str, counts: Counts, number: int) -> Sequence[Figure]:
+    return (
+        Figure(workload, "WAL", counts.wal_bytes / number, "bytes/task"),
+        Figure(workload, "row writes", counts.row_writes / number, "rows/task"),
+        Figure(workload, "transactions", counts.transactions / number, "tx/task"),
+    )

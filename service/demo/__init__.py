@@ -1,0 +1,15 @@
+"""The main job on real data, over HTTP, as any client would do it.
+
+Two collections lie on every machine that runs Annals: the classifiers of the Python Package Index (a tree
+of some 900 nodes that many people agreed on) and the metadata of the installed distributions (texts, and
+the classifiers their authors gave them). The demo makes a taxonomy of the first and documents of the
+second, lets four agents cover parts of the tree, measures them in the background and shows what the log
+remembers of it.
+
+It promises to be repeatable: node and document ids are derived from names, agents are found by theirs, so a
+second run adds tasks and nothing else. It knows the service by its HTTP interface alone and imports
+nothing of it but base modules.
+
+Modules: taxonomy and documents (pure: what is sent), scenario (which agents), client (HTTP), watch (live
+progress), run (the order of things), screen (how it looks), commands.
+"""

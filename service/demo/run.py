@@ -1,0 +1,126 @@
+"""The order of the demo: fill the service, measure, show what came of it and what the log remembers."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.demo import documents, report, taxonomy
+from service.demo.client import Client, Refused
+from service.demo.scenario import AGENTS, Plan
+from service.demo.screen import Screen
+from service.demo.watch import Run, follow
+
+# Longer than the coverage of a part of a small tree can take, unless no worker serves the queue.
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An agent with its refresh, once that is over."""
+
+    agent: dict[str, Any]
+    run: Run
+    result: dict[str, Any]
+    gaps: list[dict[str, Any]]
+
+
+async def run(client: Client, screen: Screen, advice: Sequence[tuple[str, str]]) -> bool:
+    """Do the whole demo; false when a measurement did not complete. Raises Refused and Unreachable.
+
+    `advice` is printed at the end: what to do and the command for it, where {agent_id} and {task_id} stand
+    for what the demo made.
+    """
+    version = taxonomy.taxonomy_version()
+    known = await _import_taxonomy(client, screen, version)
+    await _import_documents(client, screen, version, known)
+    agents = await _find_agents(client, screen, version)
+    screen.heading("Measuring coverage in the background")
+    runs = await _measure(client, screen, agents)
+    measured = [await _outcome(client, agent, run) for agent, run in zip(agents, runs, strict=True)]
+    screen.heading("How much of each part is backed by documents")
+    screen.table(report.RESULTS, [report.result(m.agent, m.run, m.result) for m in measured])
+    screen.heading("The biggest gaps")
+    screen.table(report.GAPS, [report.gap(m.agent, m.gaps) for m in measured if m.gaps])
+    await _biography(client, screen, runs[0])
+    screen.heading("What to try next")
+    ids = {"agent_id": agents[0]["agent_id"], "task_id": runs[0].task_id}
+    screen.commands([(what, command.format(**ids)) for what, command in advice])
+    return all(run.status == "completed" for run in runs)
+
+
+async def _import_taxonomy(client: Client, screen: Screen, version: str) -> set[str]:
+    nodes = taxonomy.nodes(taxonomy.classifiers())
+    with screen.step("Taxonomy") as said:
+        try:
+            await client.get(f"/taxonomies/{version}")
+            known = "was there already"
+        except Refused as error:
+            if error.answer != 404:
+                raise
+            await client.post(f"/taxonomies/{version}", {"nodes": nodes})
+            known = "the classifiers of the Python Package Index"
+        said.append(f"{len(nodes)} nodes, {known} ({version})")
+    return {str(node["node_id"]) for node in nodes}
+
+
+async def _import_documents(client: Client, screen: Screen, version: str, known: set[str]) -> None:
+    with screen.step("Documents") as said:
+        found = documents.known_only(documents.installed(), known)
+        for batch in documents.batches(found):
+            await client.post("/documents", {"documents": batch})
+        said.append(f"{len(found)} descriptions of the packages installed here")
+
+
+async def _find_agents(client: Client, screen: Screen, version: str) -> list[dict[str, Any]]:
+    with screen.step("Agents") as said:
+        agents = [await _find_agent(client, plan, version) for plan in AGENTS]
+        said.append(", ".join(plan.scope for plan in AGENTS))
+    return agents
+
+
+async def _find_agent(client: Client, plan: Plan, version: str) -> dict[str, Any]:
+    """The agent of this name on this taxonomy, made when there is none."""
+    for agent in (await client.get("/agents/search", q=plan.name))["agents"]:
+        if agent["name"] == plan.name and agent["taxonomy_version"] == version:
+            return dict(agent)
+    body = {
+        "name": plan.name,
+        "taxonomy_node_ids": plan.node_ids,
+        "taxonomy_version": version,
+        "scope_description": plan.scope,
+    }
+    return dict(await client.post("/agents/from-taxonomy", body))
+
+
+async def _measure(client: Client, screen: Screen, agents: Sequence[dict[str, Any]]) -> list[Run]:
+    """Enqueue one refresh for each agent and watch them to their end."""
+    # The stream is open before there is anything to hear, so that nothing is missed.
+    async with client.stream("/events/stream") as messages:
+        runs = []
+        for agent in agents:
+            task = await client.post(f"/agents/{agent['agent_id']}/coverage/refresh", {"background": True})
+            runs.append(Run(agent["name"], task["task_id"]))
+        with screen.bars(runs) as bars:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await follow(messages, runs, bars.changed)
+            except TimeoutError:
+                for run in runs:
+                    run.error = run.error or (
+                        "" if run.is_over else "no worker has finished it; is one running?"
+                    )
+    return runs
+
+
+async def _outcome(client: Client, agent: dict[str, Any], run: Run) -> Measured:
+    agent_id = agent["agent_id"]
+    task = await client.get(f"/agents/{agent_id}/coverage/status/{run.task_id}")
+    gaps = await client.get(f"/agents/{agent_id}/gaps", threshold=0.5)
+    return Measured(agent, run, task["result"] or {}, gaps["gaps"])
+
+
+async def _biography(client: Client, screen: Screen, run: Run) -> None:
+    events = (await client.get(f"/tasks/{run.task_id}/events"))["items"]
+    screen.heading(f"The life of {run.task_id}, as the log remembers it")
+    screen.table(report.LIFE, report.life(events))

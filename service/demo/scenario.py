@@ -1,0 +1,40 @@
+"""Which parts of the tree the demo's agents cover."""
+
+from dataclasses import dataclass
+
+from service.demo.taxonomy import node_id, path_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An agent before it exists: its name, what it is for, and the roots of its subtrees."""
+
+    name: str
+    scope: str
+    roots: tuple[str, ...]
+
+    @property
+    def node_ids(self) -> list[str]:
+        """Ids of the roots; the service adds all their descendants."""
+        return [node_id(path_of(root)) for root in self.roots]
+
+
+AGENTS = (
+    Plan(
+        "Testing",
+        "Testing and quality of software",
+        (
+            "Topic :: Software Development :: Testing",
+            "Topic :: Software Development :: Quality Assurance",
+            "Framework :: Pytest",
+            "Framework :: Hypothesis",
+        ),
+    ),
+    Plan(
+        "Web",
+        "Internet protocols and frameworks for the web",
+        ("Topic :: Internet", "Framework :: AsyncIO", "Framework :: aiohttp", "Framework :: Django"),
+    ),
+    Plan("Scientific", "Science and engineering", ("Topic :: Scientific/Engineering",)),
+    Plan("Languages", "Programming languages and their versions", ("Programming Language",)),
+)

@@ -1,0 +1,100 @@
+"""The process tree while it runs: the API here, workers below, the demo when asked."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from service.api.server import serving
+from service.cli import Context
+from service.demo.commands import advice, show
+from service.lifecycle import Supervisor
+from service.store.fleet import FleetStore
+from service.store.pool import Database
+from service.up.children import Child, tethered
+from service.up.startup import Startup
+
+T = TypeVar("T")
+LOOK_SECONDS = 0.02
+# The exit code of what Ctrl-C ended before it had begun.
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to run: settings, a migrated database, and what to do when everything is up."""
+
+    context: Context
+    dsn: str
+    startup: Startup
+    demo: bool
+    once: bool
+
+
+async def run(plan: Plan, shutdown: asyncio.Event) -> int:
+    """Run until `shutdown` is set, or until all is done; gives the exit code.
+
+    The end has an order: the API accepts no more, the workers finish or release what they run.
+    Raises Invalid when the port is taken, ChildFailed when the workers cannot run.
+    """
+    children = _children(plan)
+    settings, startup = plan.context.settings, plan.startup
+    async with Supervisor(shutdown) as supervisor, AsyncExitStack() as stack:
+        for child in children:
+            supervisor.start(child.name, child.run())
+        with startup.part("API") as words:
+            url = await stack.enter_async_context(serving(settings, plan.dsn, plan.context.routes()))
+            words.append(f"{url}, documented at {url}/docs")
+        if children:
+            with startup.part("Workers") as words:
+                await _either(_until_live(plan, children), shutdown)
+                words.append(f"{len(children)} x {settings.worker.concurrency} tasks at once")
+        if shutdown.is_set():
+            return INTERRUPTED
+        startup.ready("" if plan.once else "Ctrl-C ends it.")
+        completed = not plan.demo or await _either(_show(plan, url), shutdown)
+        if not plan.once:
+            await shutdown.wait()
+    return 1 if plan.once and not completed else 0
+
+
+async def _either(work: Coroutine[Any, Any, T], shutdown: asyncio.Event) -> T | None:
+    """What `work` gives, or None when the shutdown comes first; then it is cancelled."""
+    tasks = asyncio.create_task(work), asyncio.create_task(shutdown.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until_live(plan: Plan, children: Sequence[Child]) -> None:
+    """Wait until each child has said in the database that it lives."""
+    async with await Database.open(plan.context.settings.database, plan.dsn) as db:
+        fleet = FleetStore(db)
+        while True:
+            live = {worker.pid for worker in await fleet.workers(live_only=True)}
+            if live.issuperset(child.pid for child in children):
+                return
+            # They are other processes, starting; a look costs less than a listener.
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _show(plan: Plan, url: str) -> bool:
+    settings = plan.context.settings
+    key = settings.api.development_key
+    assert key is not None, "checked before anything was started"
+    return await show(url, key, advice(settings, url, key))
+
+
+def _children(plan: Plan) -> list[Child]:
+    """The worker processes; they start while the API does."""
+    settings = plan.context.settings.worker
+    environment = plan.context.child_environment(plan.dsn) | {"ANNALS_WORKER__PROCESSES": "1"}
+    return [
+        Child(f"worker {number}", tethered("worker"), environment, settings.grace_seconds)
+        for number in range(1, settings.processes + 1)
+    ]

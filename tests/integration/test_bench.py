@@ -1,0 +1,62 @@
+"""The benchmark, as small as it can be: every workload gives its figures and leaves no database behind."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.bench.workloads import WORKLOADS
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("--tasks", "200", "--rounds", "1", "--seconds", "1", "--wakeups", "3")
+
+
+def bench(dsn: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = dict(os.environ) | {"ANNALS_ENV": "test", "DATABASE_URL": dsn, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "service", "bench", *arguments]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=100)
+
+
+def scratch_databases(dsn: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        query = "SELECT count(*) FROM pg_database WHERE datname LIKE 'annals_bench_%'"
+        found = connection.execute(query).fetchone()
+    return int(found[0]) if found else 0
+
+
+def test_every_workload_gives_figures_and_cleans_up(shared_database: str) -> None:
+    before = scratch_databases(shared_database)
+    done = bench(shared_database, *SMALL, "--json")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    found = {(row["workload"], row["metric"]) for row in rows}
+    assert found >= {("enqueue-1", "rate"), ("enqueue-20", "rate"), ("bulk", "rate"), ("drain", "rate")}
+    assert found >= {("in all", "WAL"), ("in all", "row writes"), ("in all", "transactions")}
+    assert found >= {("steady", "rate"), ("pinned", "rate at the end")}
+    assert found >= {("wakeup", "p50"), ("wakeup", "p95"), ("wakeup", "p99")}
+    assert all(row["median"] > 0 for row in rows)
+    assert scratch_databases(shared_database) == before
+
+
+def test_only_the_named_workloads_run(shared_database: str) -> None:
+    done = bench(shared_database, "enqueue-1", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "processors" in done.stdout and "PostgreSQL" in done.stdout
+    assert "enqueue-1" in done.stdout and "drain" not in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("--rounds", "0"), ("--tasks", "1")])
+def test_wrong_arguments_are_refused(shared_database: str, arguments: tuple[str, ...]) -> None:
+    done = bench(shared_database, *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_the_help_names_every_workload(shared_database: str) -> None:
+    done = bench(shared_database, "--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in WORKLOADS)
