@@ -1,30 +1,37 @@
 """Brings a database to this release's schema, and back.
 
-Numbered migrations (tables, types, indexes) go through yoyo, once each. Functions, views and grants are
-files that are edited in place: whenever one of them changed, all are dropped and created again in one
-transaction, so callers see the old set or the new one. yoyo keeps its lock in a table row that survives
-a SIGKILL, so a run is wrapped in an advisory lock and breaks what it finds.
+Numbered migrations (tables, types, indexes) are applied once each. Functions, views, triggers and grants are
+installed again whenever one of their files changed. Migrators take turns by an advisory lock, which goes with
+its connection. A database that is up to date is recognised by a few small reads, without a lock.
+
+It may run while workers of the previous release do: it waits for locks only briefly, and tries again, so that
+those who queue up behind it are not held for long.
 """
 
-import hashlib
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import TypeVar
 
 import psycopg
-from yoyo import get_backend, read_migrations
-from yoyo.backends.base import DatabaseBackend
-from yoyo.migrations import MigrationList
 
-from service.errors import DatabaseUnavailable
-from service.resources import migrations_dir
-from service.store.queries import load
+from service.errors import DatabaseUnavailable, from_sqlstate
+from service.store import objects
+from service.store.connecting import Connection, connection_to
+from service.store.numbered import Numbered, known_migrations, numbered
+from service.store.objects import SQL, MigrationFailed
 
-MIGRATE_LOCK = 0x616E6E616C730001
-OBJECT_KINDS = ("functions", "views", "grants")
+MIGRATE_LOCK = 0x616E6E616C730001  # not in the range of the append fence
+LOCK_PAUSE_SECONDS = 0.1
+# Long enough for a report to end, short enough for a person to notice what holds the lock.
+PATIENCE_SECONDS = 60.0
+OBJECTS = "functions, views and grants"
+BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+
 Progress = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -36,134 +43,145 @@ class Applied:
 
 
 def migrate(dsn: str, progress: Progress | None = None) -> Applied:
-    """Apply what is pending and install functions, views and grants if they changed. Raises DatabaseUnavailable."""
-    say = progress or (lambda text: None)
-    with _locked(dsn) as connection:
-        names = []
-        with _backend(dsn) as (backend, migrations):
-            for migration in backend.to_apply(migrations):
-                say(f"migration {migration.id}")
-                backend.apply_one(migration)
-                names.append(migration.id)
-        return Applied(tuple(names), _install_objects(connection, say, force=bool(names)))
+    """Apply what is pending. Raises DatabaseUnavailable, or MigrationFailed saying which file is wrong."""
+    say = progress or _silent
+    with connection_to(dsn) as connection, _explained():
+        if not _pending(connection):
+            return Applied((), False)
+        with _alone(connection, say):
+            if not (pending := _pending(connection)):
+                return Applied((), False)
+            names = _apply(dsn, say) if pending != [OBJECTS] else ()
+            say(OBJECTS)
+            digest = objects.digest_of_files()
+            _patiently(connection, say, lambda: objects.install(connection, digest))
+            return Applied(names, True)
 
 
 def check(dsn: str) -> list[str]:
-    """What `migrate` would do: pending migrations by name, and `functions and views` when their files changed."""
-    with _locked(dsn) as connection, _backend(dsn) as (backend, migrations):
-        pending = [migration.id for migration in backend.to_apply(migrations)]
-        return pending if _installed(connection) == _digest() else [*pending, "functions and views"]
+    """What `migrate` would do: migrations by name, then OBJECTS if their files changed. Takes no lock.
+
+    Empty also when the database is ahead of this release, whose processes it must still serve.
+    """
+    with connection_to(dsn) as connection, _explained():
+        return _pending(connection) if not _unknown(connection) else []
 
 
 def down(dsn: str, steps: int, progress: Progress | None = None) -> list[str]:
-    """Roll the last `steps` migrations back. Functions and views are dropped first, and installed again when any table is left."""
-    say = progress or (lambda text: None)
-    with _locked(dsn) as connection:
-        connection.execute(load("service.store")["drop_schema_objects"].encode())
-        names = []
-        with _backend(dsn) as (backend, migrations):
-            for migration in list(backend.to_rollback(migrations))[:steps]:
+    """Roll the last `steps` migrations back and give their names; their data are gone.
+
+    Functions and views go first, and come back with the next migrate. After the last migration nothing of
+    ours is left in the database.
+    """
+    say = progress or _silent
+    with connection_to(dsn) as connection, _explained(), _alone(connection, say):
+        if not _is_migrated(connection):
+            return []
+        _patiently(connection, say, lambda: objects.remove(connection))
+        with numbered(dsn) as ledger:
+            names = []
+            for migration in ledger.applied()[:steps]:
                 say(f"roll back {migration.id}")
-                backend.rollback_one(migration)
-                names.append(migration.id)
-            left = bool(list(backend.to_rollback(migrations)))
-        connection.execute(b"DROP TABLE IF EXISTS schema_objects")
-        if not left:
-            connection.execute(b"DROP SCHEMA IF EXISTS shadow CASCADE")
-            connection.execute(b"DROP TABLE IF EXISTS _yoyo_log, _yoyo_version, _yoyo_migration, yoyo_lock")
-    return names
+                ledger.roll_back(migration)
+                names.append(str(migration.id))
+            is_empty = not ledger.applied()
+        if is_empty:
+            connection.execute(SQL.drop_ledgers.encode())
+        return names
 
 
-@contextmanager
-def _locked(dsn: str) -> Iterator[psycopg.Connection]:
+def _apply(dsn: str, say: Progress) -> tuple[str, ...]:
+    with numbered(dsn) as ledger:
+        names = []
+        for migration in ledger.pending():
+            say(f"migration {migration.id}")
+            _apply_one(ledger, migration.id, say)
+            names.append(str(migration.id))
+        return tuple(names)
+
+
+def _apply_one(ledger: Numbered, name: str, say: Progress) -> None:
+    (migration,) = (each for each in ledger.migrations if each.id == name)
     try:
-        connection = psycopg.connect(dsn, autocommit=True)
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(
-            f"the database does not answer: {error}", hint="Is it running, and is DATABASE_URL right?"
+        _patiently(ledger.backend.connection, say, lambda: ledger.apply(migration))
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        raise MigrationFailed(
+            f"{name}.sql cannot be applied: {error.diag.message_primary or error}.",
+            hint=error.diag.message_hint or error.diag.message_detail or "",
         ) from error
-    with connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATE_LOCK])
-        yield connection
+
+
+def _pending(connection: Connection) -> list[str]:
+    known = known_migrations()
+    if not _is_migrated(connection):
+        return [*known, OBJECTS]
+    applied = _applied(connection)
+    pending = [name for name in known if name not in applied]
+    is_current = not pending and objects.installed_digest(connection) == objects.digest_of_files()
+    return [] if is_current else [*pending, OBJECTS]
+
+
+def _is_migrated(connection: Connection) -> bool:
+    row = connection.execute(SQL.is_migrated.encode()).fetchone()
+    return bool(row and row[0])
+
+
+def _applied(connection: Connection) -> set[str]:
+    return {str(row[0]) for row in connection.execute(SQL.applied_migrations.encode())}
+
+
+def _unknown(connection: Connection) -> list[str]:
+    return sorted(_applied(connection) - set(known_migrations())) if _is_migrated(connection) else []
 
 
 @contextmanager
-def _backend(dsn: str) -> Iterator[tuple[DatabaseBackend, MigrationList]]:
-    backend = get_backend(yoyo_url(dsn))
+def _alone(connection: Connection, say: Progress) -> Iterator[None]:
+    """Hold the migrators' lock. Asked for again and again: a waiting statement would hold a snapshot."""
+    told = False
+    while not (connection.execute(SQL.try_lock.encode(), [MIGRATE_LOCK]).fetchone() or [False])[0]:
+        if not told:
+            say("waiting for another migrate to end")
+            told = True
+        time.sleep(LOCK_PAUSE_SECONDS)
+    if unknown := _unknown(connection):
+        raise MigrationFailed(
+            f"The database is ahead of this release: it has {', '.join(unknown)}.",
+            hint="Use the release that made it, or roll back with that release: annals migrate --down 1",
+        )
+    yield
+
+
+def _patiently(connection: Connection, say: Progress, work: Callable[[], Result]) -> Result:
+    """Do it again while others hold the locks it needs, saying who they are."""
+    deadline, told = time.monotonic() + PATIENCE_SECONDS, False
+    while True:
+        try:
+            return work()
+        except BUSY as error:
+            row = connection.execute(SQL.blockers.encode()).fetchone()
+            pids = str(row[0]) if row and row[0] else "unknown"
+            if time.monotonic() > deadline:
+                raise MigrationFailed(
+                    f"Other transactions hold the tables for too long (process {pids}).",
+                    hint=f"End them, or look what they do: annals psql -c 'TABLE pg_stat_activity' ({error})",
+                ) from error
+            if not told:
+                say(f"waiting for the transactions of process {pids}")
+                told = True
+        time.sleep(random.uniform(0.1, 0.5))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """A connection that breaks meanwhile is the database's absence, not a bug."""
     try:
-        backend.break_lock()
-        yield backend, read_migrations(str(migrations_dir()))
-    finally:
-        backend.connection.close()
+        yield
+    except psycopg.OperationalError as error:
+        known = from_sqlstate(error.sqlstate or "08000", str(error).strip())
+        raise known or DatabaseUnavailable("The database is not available.", hint=str(error)) from error
 
 
-def yoyo_url(dsn: str) -> str:
-    """A postgresql:// DSN as yoyo wants it: psycopg 3, one host, a socket directory as ?host=."""
-    parts = urlsplit(dsn)
-    query = dict(parse_qsl(parts.query))
-    query.pop("target_session_attrs", None)
-    userinfo, _, hosts = parts.netloc.rpartition("@")
-    host = hosts.split(",")[0]
-    if "host" in query:
-        query["host"] = query["host"].split(",")[0]
-    elif host.startswith("%2F"):
-        query["host"], host = host.replace("%2F", "/"), ""
-    netloc = f"{userinfo}@{host}" if userinfo else host
-    return f"postgresql+psycopg://{netloc}{quote(parts.path)}" + (
-        f"?{urlencode(query, safe='/')}" if query else ""
-    )
-
-
-def _files(kind: str) -> list[Path]:
-    return sorted((migrations_dir() / kind).glob("*.sql"))
-
-
-def _digest() -> str:
-    digest = hashlib.sha256()
-    for kind in OBJECT_KINDS:
-        for path in _files(kind):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _installed(connection: psycopg.Connection) -> str | None:
-    try:
-        row = connection.execute(load("service.store")["installed_digest"].encode()).fetchone()
-    except psycopg.errors.UndefinedTable:
-        return None
-    return str(row[0]) if row else None
-
-
-def _install_objects(connection: psycopg.Connection, say: Progress, force: bool) -> bool:
-    digest = _digest()
-    if not force and _installed(connection) == digest:
-        return False
-    say("functions, views and grants")
-    queries = load("service.store")
-    with connection.transaction():
-        connection.execute(b"SET LOCAL check_function_bodies = off")
-        connection.execute(b"SET LOCAL client_min_messages = warning")
-        connection.execute(queries["create_schema_objects"].encode())
-        connection.execute(queries["drop_schema_objects"].encode())
-        for kind in OBJECT_KINDS:
-            _create(connection, _files(kind))
-        names = {kind: [path.stem for path in _files(kind)] for kind in ("functions", "views")}
-        connection.execute(queries["record_schema_objects"].encode(), {"digest": digest, **names})
-        connection.execute(queries["open_shadow_if_there"].encode())
-    return True
-
-
-def _create(connection: psycopg.Connection, files: list[Path]) -> None:
-    """Create each file's object; one that needs another of them is tried again after the rest."""
-    while files:
-        waiting: list[Path] = []
-        for path in files:
-            try:
-                with connection.transaction():
-                    connection.execute(path.read_bytes())
-            except (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable) as error:
-                waiting.append(path)
-                reason = error
-        if len(waiting) == len(files):
-            raise RuntimeError(f"{waiting[0].name} cannot be created: {reason}") from reason
-        files = waiting
+def _silent(_: str) -> None:
+    pass

@@ -1,1 +1,0 @@
-SELECT digest FROM schema_objects

@@ -1,6 +1,0 @@
-DO $$
-BEGIN
-    IF to_regproc('public.open_shadow') IS NOT NULL THEN
-        PERFORM open_shadow();
-    END IF;
-END $$

@@ -1,0 +1,1 @@
+SELECT identity FROM schema_objects WHERE kind = 'digest'

@@ -1,0 +1,1 @@
+INSERT INTO schema_objects (kind, identity) VALUES (%s, %s)
