@@ -1,6 +1,5 @@
 """Migrating: up, again, back, beside others, and what it says when it cannot."""
 
-import os
 import shutil
 import subprocess
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from service.embedded.binaries import installed
 from service.errors import DatabaseUnavailable, Invalid
 from service.resources import migrations_dir
 from service.store import migrate as migrating
@@ -51,9 +51,7 @@ def amend(file: Path, number: int = 0) -> None:
 
 def dump(dsn: str) -> str:
     """The schema as pg_dump prints it, without what differs from run to run."""
-    program = shutil.which(
-        "pg_dump", path=os.pathsep.join([*map(str, server_programs()), os.environ["PATH"]])
-    )
+    program = newest_pg_dump()
     if program is None:
         pytest.skip("no pg_dump on this machine")
     done = subprocess.run([program, "--schema-only", "--no-owner", dsn], capture_output=True, text=True)
@@ -68,8 +66,12 @@ def dump(dsn: str) -> str:
     return "\n".join(lines)
 
 
-def server_programs() -> list[Path]:
-    return sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+def newest_pg_dump() -> str | None:
+    """The one that came with the embedded server, else the one on the PATH."""
+    for found in installed():
+        if (found.directory / "pg_dump").is_file():
+            return str(found.directory / "pg_dump")
+    return shutil.which("pg_dump")
 
 
 def test_an_empty_database_gets_everything_and_the_second_run_finds_nothing_to_do(empty: str) -> None:
