@@ -1,0 +1,44 @@
+"""The command `annals worker`."""
+
+import asyncio
+
+import click
+
+from service import lifecycle, log
+from service.cli import Context
+from service.worker.loading import import_modules
+from service.worker.registry import DEFAULT
+from service.worker.worker import serve
+
+
+@click.command()
+@click.option("--import", "imports", multiple=True, metavar="MODULE", help="A module with tasks of your own.")
+@click.option("--queues", metavar="A,B", help="Queues to serve.")
+@click.option("--concurrency", type=click.IntRange(1), help="Tasks at once, per process.")
+@click.option("--processes", type=click.IntRange(1), help="Worker processes.")
+@click.pass_obj
+def worker(
+    context: Context,
+    imports: tuple[str, ...],
+    queues: str | None,
+    concurrency: int | None,
+    processes: int | None,
+) -> None:
+    """Run tasks until SIGINT or SIGTERM; then finish what runs, release the rest and end.
+
+    \b
+    Example: annals worker --import mypackage.tasks --queues default,mail --concurrency 50
+    """
+    context.override(
+        worker__imports=list(imports) or None, worker__queues=queues, worker__concurrency=concurrency
+    )
+    settings = context.settings
+    log.setup(settings.log)
+    import_modules(settings.worker.imports)
+    with context.database() as dsn:
+
+        async def main(shutdown: asyncio.Event) -> int:
+            return await serve(settings, dsn, DEFAULT, shutdown)
+
+        code = lifecycle.run(main)
+    click.get_current_context().exit(code)
