@@ -6,6 +6,7 @@ import click
 
 from service import lifecycle, log
 from service.cli import Context
+from service.worker.crew import run_crew
 from service.worker.loading import import_modules
 from service.worker.registry import DEFAULT
 from service.worker.worker import serve
@@ -30,14 +31,19 @@ def worker(
     Example: annals worker --import mypackage.tasks --queues default,mail --concurrency 50
     """
     context.override(
-        worker__imports=list(imports) or None, worker__queues=queues, worker__concurrency=concurrency
+        worker__imports=list(imports) or None,
+        worker__queues=queues,
+        worker__concurrency=concurrency,
+        worker__processes=processes,
     )
     settings = context.settings
     log.setup(settings.log)
-    import_modules(settings.worker.imports)
+    import_modules([*(f"{subject}.handlers" for subject in context.subjects), *settings.worker.imports])
     with context.database() as dsn:
 
         async def main(shutdown: asyncio.Event) -> int:
+            if settings.worker.processes > 1:
+                return await run_crew(context, dsn, shutdown)
             return await serve(settings, dsn, DEFAULT, shutdown)
 
         code = lifecycle.run(main)

@@ -117,14 +117,15 @@ class Flusher:
         batch = [self._endings.popleft() for _ in range(min(len(self._endings), self._batch))]
         if batch:
             self._in_flight = len(batch)
+            is_delivered = False
             try:
                 await self._ends.deliver(batch)
-            except BaseException:
-                # Stopped or broken half way: what is not confirmed is still to be written.
-                self._endings.extendleft(reversed(batch))
-                raise
+                is_delivered = True
             finally:
                 self._in_flight = 0
+                if not is_delivered:
+                    # Stopped or broken half way: what is not confirmed is still to be written.
+                    self._endings.extendleft(reversed(batch))
                 self._flushed.set()
 
     async def _send_ends(self, batch: list[Ending]) -> None:

@@ -1,15 +1,10 @@
 """Handlers on a real worker and a real database: each way to run, each way to end."""
 
-import asyncio
-import time
 from typing import Any
 
-import pytest
-from pydantic import BaseModel
-
-from service import Context, Fail, Retry, Snooze, SyncContext
+from service import Context
 from service.worker.registry import Registry
-from tests.integration.worker_bench import Bench, running
+from tests.integration.worker_bench import running
 
 
 async def test_a_coroutine_runs_with_its_task_and_its_result_is_kept(database: str) -> None:

@@ -32,7 +32,9 @@ class Bench:
         self.shutdown = asyncio.Event()
         self._grown: Wakeup = equipment.wakeups.subscribe("annals_events")
 
-    async def enqueue(self, task_type: str, /, *, options: dict[str, Any] | None = None, **params: Any) -> str:
+    async def enqueue(
+        self, task_type: str, /, *, options: dict[str, Any] | None = None, **params: Any
+    ) -> str:
         """Enqueue one task as a person would, and ring."""
         draft = {"task_type": task_type, "params": params, **(options or {})}
         (made,) = await self.tasks.enqueue([draft], actor="test", ring=True)
@@ -62,7 +64,7 @@ class Bench:
 
 @asynccontextmanager
 async def running(database: str, registry: Registry, **overrides: object) -> AsyncIterator[Bench]:
-    """A worker that runs until the end of the block, and must end in order. Overrides as worker__name=value."""
+    """A worker that runs until the end of the block; overrides are given as worker__name=value."""
     paths = {name.replace("__", "."): value for name, value in overrides.items()}
     settings = load(QUICK | paths)
     async with equip(settings, database) as equipment:
