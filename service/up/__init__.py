@@ -8,6 +8,6 @@ A child that dies is started again, after a pause that grows while it keeps dyin
 by kill -9, takes its children with it: each holds the reading end of a pipe that only the parent can write
 to, and ends in order when it breaks. What stays behind in the worst case is a task to be rescued.
 
-Modules: children (the parent's side; `service.tether` is the child's), tree (who runs, and for how long),
-startup (the lines a person sees), commands.
+Modules: `service.children` (the parent's side) and `service.tether` (the child's), tree (who runs, and for
+how long), startup (the lines a person sees), commands.
 """

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from service.api.server import serving
+from service.children import Child, tethered
 from service.cli import Context
 from service.demo.commands import advice, show
 from service.lifecycle import Supervisor
 from service.store.fleet import FleetStore
 from service.store.pool import Database
-from service.up.children import Child, tethered
 from service.up.startup import Startup
 
 T = TypeVar("T")

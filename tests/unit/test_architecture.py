@@ -17,6 +17,7 @@ RANKS |= dict.fromkeys(("coverage", "orders", "reports", "knowledge", "bench", "
 RANKS |= {"up": 5, "__main__": 6}
 BASE = {
     "",
+    "children",
     "cli",
     "commands",
     "errors",
@@ -33,8 +34,10 @@ USERS_OF_EMBEDDED = {"embedded", "up", "__main__"}
 # `service/__init__.py` gives `task` to users' modules, and imports it only when asked.
 LAZY = {("", "worker")}
 
-# Edges of supervised loops: what is caught there is logged, and the loop goes on.
+# Edges of supervised loops: what is caught there is logged, and the loop goes on. Edges of handlers: whatever
+# they raise ends their attempt. The delivery of a batch: whatever a row causes is narrowed down to that row.
 MAY_CATCH_EVERYTHING = {"lifecycle.py"}
+MAY_CATCH_EVERYTHING |= {f"worker/{name}.py" for name in ("attempt", "executors", "child", "delivery")}
 
 LONGEST_MODULE, LONGEST_FUNCTION = 250, 60
 # In capitals whatever begins like a statement; in small letters only what prose does not say.

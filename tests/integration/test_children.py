@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from service.up import children
-from service.up.children import Child, ChildFailed
+from service import children
+from service.children import Child, ChildFailed
 
 # Says that it runs, then waits; ends with 0 on SIGTERM and says so.
 OBEDIENT = (
@@ -25,7 +25,7 @@ OBEDIENT = (
 DEAF = OBEDIENT.replace("signal.signal(signal.SIGTERM, end)", "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
 PARENT = (
     "import asyncio, os, sys\n"
-    "from service.up.children import Child\n"
+    "from service.children import Child\n"
     "async def main():\n"
     "    code = 'import sys; from service.tether import hold; hold(0); ' + sys.argv[2]\n"
     "    await Child('child', [sys.executable, '-c', code, sys.argv[1]], os.environ, 1).run()\n"

@@ -1,0 +1,135 @@
+"""The attempts of a worker, from the claim to the confirmed end."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+from service.model.task import ClaimedTask
+from service.worker.attempt import Attempt, Ending, Stop, Verdict
+from service.worker.context import agent_of
+from service.worker.deadlines import Deadlines
+from service.worker.executors import Executor
+from service.worker.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+# How long a handler that was told to stop may clean up.
+CLEANUP_SECONDS = 5.0
+
+
+class Runner:
+    """Starts, interrupts and counts attempts; reports each end to `report`."""
+
+    def __init__(
+        self, registry: Registry, report: Callable[[Ending], None], worker_id: Callable[[], str]
+    ) -> None:
+        self._registry, self._report, self._worker_id = registry, report, worker_id
+        self._executors: Mapping[str, Executor] = {}
+        self._running: dict[str, Attempt] = {}
+        self._none_runs = asyncio.Event()
+        self._none_runs.set()
+        self._deadlines = Deadlines(self._running.values, self._expire)
+        # Lease by task id, from the claim to the confirmed end.
+        self.held: dict[str, int] = {}
+
+    def use(self, executors: Mapping[str, Executor]) -> None:
+        """The ways of running, by kind; before the first start."""
+        self._executors = executors
+
+    @property
+    def running(self) -> list[str]:
+        """Ids of the tasks whose handlers run."""
+        return list(self._running)
+
+    def start(self, task: ClaimedTask) -> None:
+        """Run the handler of a task that was claimed."""
+        task_type = self._registry.get(task.task_type)
+        attempt = Attempt(task, task_type, monotonic(), self._ended)
+        self.held[task.task_id] = task.lease
+        self._running[task.task_id] = attempt
+        self._none_runs.clear()
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("Task started", extra={"fields": self._facts(task)})
+        self._executors[task_type.run_in].start(attempt)
+        self._deadlines.watch(attempt.deadline)
+
+    def give_back(self, task: ClaimedTask) -> None:
+        """Release a task that was claimed and shall not be started."""
+        self.held[task.task_id] = task.lease
+        self._report(Ending(task, Verdict(Stop.RELEASED.value), 0.0, []))
+
+    def cancel(self, task_id: str) -> None:
+        """A cancellation was requested; nothing happens for a task that does not run here."""
+        attempt = self._running.get(task_id)
+        if attempt is None or attempt.stop is not None:
+            return
+        patience = attempt.deadline
+        if attempt.task_type.run_in == "process":
+            patience = min(patience, monotonic() + CLEANUP_SECONDS)
+        attempt.interrupt(Stop.CANCELLED, patience)
+        self._deadlines.watch(patience)
+
+    def release_all(self) -> None:
+        """Tell every handler to stop; their tasks go back to the queue."""
+        patience = monotonic() + CLEANUP_SECONDS
+        for attempt in list(self._running.values()):
+            if attempt.stop is None:
+                attempt.interrupt(Stop.RELEASED, patience)
+        self._deadlines.watch(patience)
+
+    async def idle(self) -> None:
+        """Wait until no handler runs, or is waited for."""
+        await self._none_runs.wait()
+
+    async def close(self) -> None:
+        """End the attempts that are left, then what runs them."""
+        self._deadlines.close()
+        for attempt in list(self._running.values()):
+            attempt.abandon()
+        for executor in self._executors.values():
+            await executor.close()
+
+    def confirmed(self, ending: Ending, outcome: str) -> None:
+        """The database has the end of an attempt."""
+        task = ending.task
+        if self.held.get(task.task_id) == task.lease:
+            del self.held[task.task_id]
+        level = logging.WARNING if outcome in ("failed", "timeout", "lease_lost") else logging.INFO
+        if logger.isEnabledFor(level):
+            error = ending.verdict.detail.get("error_message")
+            fields = self._facts(task) | {"duration_ms": round(ending.duration_ms, 3)}
+            fields |= {"error": error} if error else {}
+            logger.log(level, "Task %s", outcome.replace("_", " "), extra={"fields": fields})
+
+    def progressed(self, task_id: str, outcome: str) -> None:
+        """The answer to a report of progress: a task that was cancelled or lost is to stop."""
+        if outcome == "cancellation_requested":
+            self.cancel(task_id)
+        elif outcome in ("lease_lost", "not_found") and (attempt := self._running.get(task_id)):
+            attempt.interrupt(Stop.RELEASED, monotonic() + CLEANUP_SECONDS)
+
+    def _ended(self, attempt: Attempt, verdict: Verdict) -> None:
+        task = attempt.task
+        if self._running.get(task.task_id) is attempt:
+            del self._running[task.task_id]
+            if not self._running:
+                self._none_runs.set()
+        duration_ms = (monotonic() - attempt.began) * 1000
+        self._report(Ending(task, verdict, duration_ms, attempt.records))
+
+    def _expire(self, attempt: Attempt) -> None:
+        if attempt.stop is None:
+            attempt.interrupt(Stop.TIMED_OUT, monotonic() + CLEANUP_SECONDS)
+        else:
+            attempt.abandon()
+
+    def _facts(self, task: ClaimedTask) -> dict[str, object]:
+        agent_id = agent_of(task.subject)
+        told = {
+            "task_id": task.task_id,
+            "task_type": task.task_type,
+            "attempt": task.attempt,
+            "worker_id": self._worker_id(),
+        }
+        return told | ({"agent_id": str(agent_id)} if agent_id else {})
