@@ -52,7 +52,7 @@ async def show(request: Request[None, None, AgentPath]) -> AgentModel:
 async def list_all(request: Request[None, AgentFilter, None]) -> AgentList:
     """Agents by level and coverage."""
     wanted = request.query
-    found, total = await AgentStore(request.services.db).list(
+    found, total = await AgentStore(request.services.db).find(
         level=wanted.level, min_coverage=wanted.min_coverage, limit=wanted.max_results
     )
     applied = wanted.model_dump(exclude_none=True)
@@ -62,7 +62,7 @@ async def list_all(request: Request[None, AgentFilter, None]) -> AgentList:
 async def search(request: Request[None, AgentSearch, None]) -> AgentList:
     """Agents by text."""
     wanted = request.query
-    found, total = await AgentStore(request.services.db).list(text=wanted.q, limit=wanted.max_results)
+    found, total = await AgentStore(request.services.db).find(text=wanted.q, limit=wanted.max_results)
     return AgentList(
         agents=[of_agent(agent) for agent in found], total=total, filters_applied=wanted.model_dump()
     )

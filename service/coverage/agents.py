@@ -56,7 +56,8 @@ class Agent:
     targets: dict[str, int]
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """One measurement in an agent's history."""
 
     timestamp: datetime
@@ -66,7 +67,8 @@ class Entry(NamedTuple):
     version: str
 
 
-class Bucket(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bucket:
     """The measurements of one day, week or month in UTC."""
 
     start: datetime
@@ -104,7 +106,7 @@ class AgentStore:
             raise NotFound(f"Agent not found: {agent_id}")
         return Agent(*row)
 
-    async def list(
+    async def find(
         self,
         *,
         level: int | None = None,
@@ -128,10 +130,8 @@ class AgentStore:
 
     async def create(self, draft: Draft, coverage: Coverage, author: Author) -> tuple[UUID, int]:
         """A new agent with its first coverage: its id, and the position of its event."""
-        row = await self._db.fetchrow(
-            SQL.create_agent, *draft, coverage.summary(), *_name(author), author.request
-        )
-        return _only(row)
+        row = await self._one(SQL.create_agent, *draft, coverage.summary(), *_name(author), author.request)
+        return row["agent_id"], row["position"]
 
     async def update(self, agent_id: UUID, changes: Mapping[str, Any], author: Author) -> int | None:
         """The position of the event; None when nothing changed."""
@@ -149,13 +149,14 @@ class AgentStore:
 
     async def delete(self, agent_id: UUID, author: Author) -> tuple[int, list[str]]:
         """The position of the event, and the running tasks whose handlers must be told."""
-        return _only(await self._db.fetchrow(SQL.delete_agent, agent_id, *_name(author)))
+        row = await self._one(SQL.delete_agent, agent_id, *_name(author))
+        return row["position"], row["stopped"]
 
     async def record_query(
         self, agent_id: UUID, latency_ms: float, results: int, answer: Mapping[str, Any], author: Author
     ) -> tuple[dict[str, Any], int]:
         """Count a query. The answer to give (the earlier one of a repeated request), and its position."""
-        row = await self._db.fetchrow(
+        row = await self._one(
             SQL.record_agent_query,
             agent_id,
             latency_ms,
@@ -164,7 +165,7 @@ class AgentStore:
             *_name(author),
             author.request,
         )
-        return _only(row)
+        return row["reply"], row["position"]
 
     async def record_coverage(
         self, agent_id: UUID, coverage: Coverage, began: datetime, options: Mapping[str, Any], author: Author
@@ -173,18 +174,17 @@ class AgentStore:
 
         `options` are those of an enqueue: priority, webhook_url.
         """
-        row = await self._db.fetchrow(
+        row = await self._one(
             SQL.measure_coverage,
             *(agent_id, coverage.facts(), coverage.result(), began, dict(options)),
             *(*_name(author), author.request),
         )
-        return _only(row)
+        return row["task_id"], row["position"]
+
+    async def _one(self, query: str, *args: Any) -> Any:
+        """The row of a function that answers with exactly one."""
+        return (await self._db.fetch(query, *args))[0]
 
 
 def _name(author: Author) -> tuple[str, str, str | None]:
     return author.actor, author.correlation_id, author.trace
-
-
-def _only(row: Any) -> Any:
-    """A row of a function that answers with exactly one."""
-    return tuple(row)

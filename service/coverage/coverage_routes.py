@@ -1,8 +1,10 @@
 """Routes that read coverage: now, its gaps, its history."""
 
 from dataclasses import asdict
+from uuid import UUID
 
 from service.api.routing import Request, Route
+from service.api.services import Services
 from service.coverage.agent_models import AgentPath
 from service.coverage.agents import AgentStore
 from service.coverage.calculation import Coverage, find_gaps
@@ -21,22 +23,21 @@ from service.coverage.coverage_models import (
 from service.coverage.measure import measure_agent
 
 
-async def _measure(request: Request[None, GapQuery | None, AgentPath]) -> Coverage:
-    services = request.services
-    agent = await AgentStore(services.db).get(request.params.agent_id)
+async def _measure(services: Services, agent_id: UUID) -> Coverage:
+    agent = await AgentStore(services.db).get(agent_id)
     return await measure_agent(services.db, agent, services.settings.coverage)
 
 
 async def show(request: Request[None, None, AgentPath]) -> CoverageModel:
     """Measure now; nothing is written."""
-    coverage = await _measure(request)
+    coverage = await _measure(request.services, request.params.agent_id)
     facts = coverage.facts() | {"agent_id": request.params.agent_id, "node_coverage": coverage.node_coverage}
     return CoverageModel.model_validate(facts)
 
 
 async def show_gaps(request: Request[None, GapQuery, AgentPath]) -> GapList:
     """Measure now, and show what is missing."""
-    coverage = await _measure(request)
+    coverage = await _measure(request.services, request.params.agent_id)
     gaps = find_gaps(coverage.nodes, request.query.threshold)
     return GapList(
         agent_id=request.params.agent_id,
@@ -53,7 +54,7 @@ async def show_history(request: Request[None, HistoryQuery, AgentPath]) -> Histo
     entries, total = await agents.history(agent.agent_id, wanted.as_range(), wanted.limit)
     return HistoryList(
         agent_id=agent.agent_id,
-        history=[HistoryEntry(**entry._asdict()) for entry in entries],
+        history=[HistoryEntry(**asdict(entry)) for entry in entries],
         start_date=wanted.start_date,
         end_date=wanted.end_date,
         total_entries=total,
@@ -68,7 +69,7 @@ async def show_aggregate(request: Request[None, BucketQuery, AgentPath]) -> Buck
     return BucketList(
         agent_id=agent.agent_id,
         interval=wanted.interval,
-        buckets=[BucketModel(**bucket._asdict()) for bucket in buckets],
+        buckets=[BucketModel(**asdict(bucket)) for bucket in buckets],
     )
 
 
