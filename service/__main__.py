@@ -28,7 +28,7 @@ COMMANDS = {
 }
 
 # What the service does: packages with `routes` and `handlers`.
-SUBJECTS: tuple[str, ...] = ()
+SUBJECTS = ("service.coverage",)
 
 
 @contextmanager

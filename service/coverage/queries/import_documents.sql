@@ -1,0 +1,1 @@
+SELECT import_documents($1, $2)

@@ -1,0 +1,1 @@
+SELECT import_taxonomy($1, $2, $3)
