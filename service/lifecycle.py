@@ -51,6 +51,18 @@ def catch_signals(shutdown: asyncio.Event) -> None:
             loop.add_signal_handler(number, on_signal, number)
 
 
+async def before(shutdown: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` gives or raises; None when `shutdown` is set first, and then the work is cancelled."""
+    tasks = asyncio.create_task(work), asyncio.create_task(shutdown.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
 class Supervisor:
     """Owns asyncio tasks for as long as its `async with` block runs.
 

@@ -1,18 +1,22 @@
 """The command `annals bench`."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import click
 
+from service import lifecycle
 from service.bench import machine
 from service.bench.figures import Figure, Summary, summarize
 from service.bench.ground import ground
 from service.bench.scratch import QUERIES, Scratch, scratch
 from service.bench.workloads import WORKLOADS, Size, Workload
 from service.cli import Context, json_option
+from service.lifecycle import before
 from service.store.pool import Database
 
+# The exit code of what Ctrl-C ended.
+INTERRUPTED = 130
 COLUMNS = ("workload", "metric", "median", "low", "high", "unit", "rounds")
 
 
@@ -50,23 +54,29 @@ def bench(
     size = Size(tasks, seconds, wakeups)
     chosen = {name: WORKLOADS[name] for name in dict.fromkeys(workloads or WORKLOADS)}
     with context.database() as dsn, scratch(dsn) as where:
-        context.say(machine.machine())
-        context.say(asyncio.run(_server(context, where)))
-        figures = asyncio.run(_measure(context, where, chosen, size, rounds))
+        figures: list[Figure] = []
+
+        async def main(shutdown: asyncio.Event) -> int | None:
+            done = await before(shutdown, _measure(context, where, chosen, size, rounds, figures))
+            return None if done else INTERRUPTED
+
+        # In order also when interrupted: the databases are dropped.
+        code = lifecycle.run(main)
     context.table("Benchmark", COLUMNS, map(_row, summarize(figures)))
-
-
-async def _server(context: Context, where: Scratch) -> str:
-    with where.copy() as dsn:
-        async with await Database.open(context.settings.database, dsn) as db:
-            return machine.server([(row[0], row[1]) for row in await db.fetch(QUERIES.server)])
+    click.get_current_context().exit(code)
 
 
 async def _measure(
-    context: Context, where: Scratch, chosen: dict[str, Workload], size: Size, rounds: int
-) -> Iterable[Figure]:
+    context: Context,
+    where: Scratch,
+    chosen: dict[str, Workload],
+    size: Size,
+    rounds: int,
+    figures: list[Figure],
+) -> bool:
     """Round by round, so that what else the machine does hits all workloads alike."""
-    figures: list[Figure] = []
+    context.say(machine.machine())
+    context.say(await _server(context, where))
     for number in range(1, rounds + 1):
         for name, workload in chosen.items():
             async with ground(context, where) as here:
@@ -74,7 +84,13 @@ async def _measure(
             figures += found
             told = ", ".join(f"{figure.metric} {figure.value:,.0f}" for figure in found[:1])
             context.say(f"  round {number} of {rounds}  {name:<12}{told} {found[0].unit}")
-    return figures
+    return True
+
+
+async def _server(context: Context, where: Scratch) -> str:
+    with where.copy() as dsn:
+        async with await Database.open(context.settings.database, dsn) as db:
+            return machine.server([(row[0], row[1]) for row in await db.fetch(QUERIES.server)])
 
 
 def _row(summary: Summary) -> tuple[object, ...]:

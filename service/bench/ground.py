@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Any
 from service.bench import tasks
 from service.bench.scratch import QUERIES, Scratch
 from service.cli import Context
+from service.errors import AnnalsError
 from service.store.doorbell import Doorbell
 from service.store.fleet import FleetStore
 from service.store.log import LogReader
@@ -25,6 +26,12 @@ CONCURRENCY = 500
 CLIENTS = 21
 LOOK_SECONDS = 0.005
 PATIENCE_SECONDS = 300.0
+
+
+class WorkerDied(AnnalsError):
+    """There is nobody left to do the work that is being measured."""
+
+    code = "worker_died"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Ground:
         self.context, self.dsn, self.db, self.doorbell = context, dsn, db, doorbell
         self.tasks, self.log = TaskStore(db), LogReader(db)
         self.completed = 0
+        self._process: Process | None = None
         self._position = 0
 
     async def enqueue(self, payloads: list[dict[str, Any]], task_type: str = tasks.NOOP) -> None:
@@ -68,7 +76,9 @@ class Ground:
     async def until_completed(self, number: int) -> float:
         """Wait for so many completions in all; gives the monotonic time at which they were seen."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.look() < number:  # noqa: ASYNC110
+            while await self.look() < number:
+                if self._process is not None and self._process.returncode is not None:
+                    raise WorkerDied("The worker process ended early.", hint="It said why above.")
                 # The worker is another process, and a listener here would slow it down.
                 await asyncio.sleep(LOOK_SECONDS)
         return time.monotonic()
@@ -97,7 +107,7 @@ class Ground:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         """One worker process of `CONCURRENCY` slots, ended in order when the block ends."""
-        process = await asyncio.create_subprocess_exec(
+        self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "service.tether", "worker"),
             stdin=PIPE,
@@ -107,7 +117,8 @@ class Ground:
         try:
             yield
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             await process.wait()
 
     @asynccontextmanager

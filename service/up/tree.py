@@ -1,21 +1,19 @@
 """The process tree while it runs: the API here, workers below, the demo when asked."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from service.api.server import serving
 from service.children import Child, tethered
 from service.cli import Context
 from service.demo.commands import advice, show
-from service.lifecycle import Supervisor
+from service.lifecycle import Supervisor, before
 from service.store.fleet import FleetStore
 from service.store.pool import Database
 from service.up.startup import Startup
 
-T = TypeVar("T")
 LOOK_SECONDS = 0.02
 # The exit code of what Ctrl-C ended before it had begun.
 INTERRUPTED = 130
@@ -48,27 +46,15 @@ async def run(plan: Plan, shutdown: asyncio.Event) -> int:
             words.append(f"{url}, documented at {url}/docs")
         if children:
             with startup.part("Workers") as words:
-                await _either(_until_live(plan, children), shutdown)
+                await before(shutdown, _until_live(plan, children))
                 words.append(f"{len(children)} x {settings.worker.concurrency} tasks at once")
         if shutdown.is_set():
             return INTERRUPTED
         startup.ready("" if plan.once else "Ctrl-C ends it.")
-        completed = not plan.demo or await _either(_show(plan, url), shutdown)
+        completed = not plan.demo or await before(shutdown, _show(plan, url))
         if not plan.once:
             await shutdown.wait()
     return 1 if plan.once and not completed else 0
-
-
-async def _either(work: Coroutine[Any, Any, T], shutdown: asyncio.Event) -> T | None:
-    """What `work` gives, or None when the shutdown comes first; then it is cancelled."""
-    tasks = asyncio.create_task(work), asyncio.create_task(shutdown.wait())
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].result() if tasks[0].done() else None
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _until_live(plan: Plan, children: Sequence[Child]) -> None:

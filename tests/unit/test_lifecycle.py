@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.lifecycle import Supervisor, run
+from service.lifecycle import Supervisor, before, run
 
 PROGRAM = """
 import asyncio
@@ -154,3 +154,29 @@ async def test_a_task_that_ended_is_no_longer_kept() -> None:
         assert await task == 42
         await supervisor.stop()
         assert not task.cancelled()
+
+
+async def test_work_that_ends_before_the_shutdown_gives_its_value() -> None:
+    assert await before(asyncio.Event(), asyncio.sleep(0, "done")) == "done"
+
+
+async def test_work_that_fails_before_the_shutdown_raises() -> None:
+    async def fail() -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await before(asyncio.Event(), fail())
+
+
+async def test_a_shutdown_cancels_the_work_and_waits_for_its_end() -> None:
+    shutdown, cleaned = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            shutdown.set()
+            await asyncio.Event().wait()
+        finally:
+            cleaned.set()
+
+    assert await before(shutdown, work()) is None
+    assert cleaned.is_set()
