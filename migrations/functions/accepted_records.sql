@@ -6,7 +6,7 @@
 --   SELECT * FROM unnest(accepted_records('[]', '{}'));
 
 CREATE FUNCTION accepted_records(records jsonb, verdicts verdict[]) RETURNS event_draft[]
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF jsonb_path_exists(accepted_records.records, '$[*] ? (!exists(@.task_id) || !exists(@.type) || !exists(@.stream_type) || !exists(@.stream_id) || @.stream_type == "task")') THEN
         RAISE EXCEPTION 'a record needs task_id, type, stream_type and stream_id, and may not write to a task stream'

@@ -2,7 +2,8 @@
 --
 -- The caller holds the locks of the tasks. Subject rows are locked here, by the reactions and
 -- lock_streams, before the first insert, so that nothing waits for a lock inside the append fence.
--- Returns the position of each transition, in their order.
+-- Returns the position of each transition, in their order. Like every function without SECURITY DEFINER it
+-- has only the rights of its caller: it is a part of the write functions, not an entrance of its own.
 --
 --   SELECT append_transitions(ARRAY[('task-1', 'noop', NULL, 2, 'task.started', '{}', NULL)]::transition[], '{}', 'psql:me', now());
 
@@ -14,7 +15,7 @@ CREATE FUNCTION append_transitions(
     causation_id bigint DEFAULT NULL,
     trace        text DEFAULT NULL
 ) RETURNS bigint[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     _caused    event_draft[];
     _positions bigint[];

@@ -3,7 +3,7 @@
 --   SELECT change_queue('default', true, 'deploy', default_actor(), true, now());
 
 CREATE FUNCTION change_queue(queue text, paused boolean, reason text, actor text, ring boolean, at timestamptz) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     _draft event_draft := ROW('queue', change_queue.queue, CASE WHEN change_queue.paused THEN 'queue.paused' ELSE 'queue.resumed' END,
         jsonb_strip_nulls(jsonb_build_object('queue', change_queue.queue, 'reason', change_queue.reason)), NULL, NULL, NULL, NULL);

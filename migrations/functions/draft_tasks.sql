@@ -7,7 +7,7 @@
 --   SELECT (unnest(draft_tasks('[{"task_type": "coverage_refresh", "params": {"agent_id": "5f3c0c5e-0000-4000-8000-000000000000"}}]', now()))).*;
 
 CREATE FUNCTION draft_tasks(tasks jsonb, at timestamptz) RETURNS task_draft[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     _known   constant text[] := ARRAY['task_type', 'params', 'task_id', 'queue', 'priority', 'subject', 'max_attempts', 'backoff',
                                       'timeout_seconds', 'run_at', 'unique_key', 'unique_states', 'webhook_url'];

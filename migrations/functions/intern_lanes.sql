@@ -3,7 +3,7 @@
 --   SELECT lane, queue, class, limit_group FROM lanes;
 
 CREATE FUNCTION intern_lanes(drafts task_draft[]) RETURNS void
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+LANGUAGE sql VOLATILE
 AS $$
     INSERT INTO lanes (queue, class, limit_group)
     SELECT DISTINCT d.queue, d.class, d.limit_group

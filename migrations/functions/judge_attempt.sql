@@ -9,7 +9,7 @@
 CREATE FUNCTION judge_attempt(
     task_id text, lease integer, rank integer, outcome text, detail jsonb, task background_tasks, worker_id text, at timestamptz
 ) RETURNS verdict
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     _type    text;
     _outcome text := judge_attempt.outcome;

@@ -7,7 +7,7 @@
 --   SELECT * FROM lock_streams(ARRAY[('queue', 'default', 'queue.paused', '{}', NULL, NULL, NULL, NULL)]::event_draft[]);
 
 CREATE FUNCTION lock_streams(drafts event_draft[]) RETURNS TABLE (stream_type text, stream_id text, version integer)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY

@@ -3,7 +3,7 @@
 --   SELECT nearest_task_types('coverage_refesh');
 
 CREATE FUNCTION nearest_task_types(task_type text) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+LANGUAGE sql STABLE
 AS $$
     SELECT string_agg(n.task_type, ', ' ORDER BY n.shared DESC, n.task_type)
     FROM (SELECT c.task_type,

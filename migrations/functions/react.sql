@@ -7,7 +7,7 @@
 --   SELECT * FROM react(ARRAY[('task-1', 'coverage_refresh', 'agent:...', 2, 'task.started', '{}', NULL)]::transition[]);
 
 CREATE FUNCTION react(transitions transition[]) RETURNS SETOF event_draft
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     _reaction record;
 BEGIN

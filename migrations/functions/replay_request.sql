@@ -7,7 +7,7 @@
 --   SELECT replay_request(('test-key', 'POST /api/v1/tasks', 'k-1', 'hash')::request_key);
 
 CREATE FUNCTION replay_request(request request_key) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     _kept idempotency_keys;
 BEGIN

@@ -6,7 +6,7 @@
 --   SELECT enqueue_task('coverage_refresh', params => '{"agent_id": "..."}', unique_key => 'agent-1');
 
 CREATE FUNCTION resolve_duplicates(drafts task_draft[]) RETURNS task_draft[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     _key text;
 BEGIN
