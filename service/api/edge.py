@@ -16,6 +16,9 @@ access = logging.getLogger("service.api.access")
 REQUEST_ID = web.RequestKey("request_id", str)
 CALLER_NAME = web.RequestKey("caller_name", str)
 
+# Written to the access log only: nobody is there to read it.
+CLIENT_GONE = 499
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -36,6 +39,7 @@ async def stamp(http: web.Request, response: web.StreamResponse) -> None:
     """Headers of every response; connected to the application's on_response_prepare."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "annals"
     if request_id := http.get(REQUEST_ID):
         response.headers["X-Request-ID"] = request_id
 
@@ -49,15 +53,15 @@ async def _answered(http: web.Request, handler: Handler) -> web.StreamResponse:
         return problems.of_error(error, request_id)
     except web.HTTPException as error:
         return problems.of_http(error, request_id)
-    except ConnectionError:
-        raise
     except Exception:
+        if http.transport is None or http.transport.is_closing():
+            return web.Response(status=CLIENT_GONE)
         logger.exception("request failed", extra={"fields": _facts(http)})
         return problems.of_bug(request_id)
 
 
 def _log(http: web.Request, response: web.StreamResponse | None, duration_ms: float) -> None:
-    status = response.status if response is not None else 499
+    status = response.status if response is not None else CLIENT_GONE
     facts = _facts(http) | {
         "status": status,
         "duration_ms": round(duration_ms, 2),

@@ -8,6 +8,7 @@ one, gets the event `reset` and goes on from the end as it is now: what it knows
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
@@ -58,9 +59,10 @@ async def stream(request: Request[None, StreamQuery, None]) -> web.StreamRespons
     with feed.client():
         first = await feed.place(after)
         await response.prepare(request.http)
-        await _write(response, RETRY)
-        async for message in _messages(feed, first, wanted):
-            await _write(response, message)
+        with suppress(ConnectionError):  # the client left, or was cut
+            await _write(request.http, response, RETRY)
+            async for message in _messages(feed, first, wanted):
+                await _write(request.http, response, message)
     return response
 
 
@@ -76,6 +78,8 @@ async def _messages(feed: Feed, first: tuple[Cursor, bool], wanted: EventFilter)
     """What goes over the wire; a heartbeat carries the position up to which everything was told."""
     cursor, is_reset = first
     generation = feed.generation
+    clock = asyncio.get_running_loop().time
+    beat_at = clock() + HEARTBEAT_SECONDS
     if is_reset:
         yield _reset(cursor)
     while not feed.closed:
@@ -83,22 +87,25 @@ async def _messages(feed: Feed, first: tuple[Cursor, bool], wanted: EventFilter)
             if feed.generation != generation:
                 generation, (cursor, _) = feed.generation, await feed.place(None)
                 yield _reset(cursor)
-            entries, position = await feed.read(cursor.position, wanted, HEARTBEAT_SECONDS)
+            entries, position = await feed.read(cursor.position, wanted, max(0.0, beat_at - clock()))
         except DatabaseUnavailable:
             yield b": the database is away\n\n"
             await asyncio.sleep(PAUSE_SECONDS)
             continue
         if feed.generation != generation:
             continue
-        if entries:
-            yield b"".join(_message(cursor.epoch, entry) for entry in entries)
-        elif position == cursor.position:
-            yield b": alive\nid: %s\n\n" % str(cursor).encode()
         cursor = Cursor(cursor.epoch, position)
+        if entries or clock() >= beat_at:
+            yield b"".join(_message(cursor.epoch, entry) for entry in entries) or _alive(cursor)
+            beat_at = clock() + HEARTBEAT_SECONDS
 
 
 def _message(epoch: str | None, entry: Entry) -> bytes:
     return b"id: %s:%d\ndata: %s\n\n" % ((epoch or "").encode(), entry.position, entry.data)
+
+
+def _alive(cursor: Cursor) -> bytes:
+    return b": alive\nid: %s\n\n" % str(cursor).encode()
 
 
 def _reset(cursor: Cursor) -> bytes:
@@ -106,13 +113,15 @@ def _reset(cursor: Cursor) -> bytes:
     return b"id: %s\nevent: reset\ndata: %s\n\n" % (str(cursor).encode(), data)
 
 
-async def _write(response: web.StreamResponse, chunk: bytes) -> None:
+async def _write(http: web.Request, response: web.StreamResponse, chunk: bytes) -> None:
     """Waits while the client is slow. Raises ConnectionError when it is gone or stuck."""
     try:
         async with asyncio.timeout(STUCK_SECONDS):
             await response.write(chunk)
     except TimeoutError:
         logger.info("a stream's client takes nothing and is cut")
+        if http.transport is not None:
+            http.transport.abort()
         raise ConnectionResetError("the client takes nothing") from None
 
 

@@ -173,6 +173,7 @@ def detail(task: Task, place: Place, attempts: list[Attempt]) -> TaskDetail:
     runs = [
         AttemptModel.model_construct(**{name: getattr(run, name) for name in AttemptModel.model_fields})
         for run in attempts
+        if run.started_at is not None  # one that is still to come is no attempt yet
     ]
     return TaskDetail.model_construct(
         **_values(task),
@@ -185,7 +186,7 @@ def detail(task: Task, place: Place, attempts: list[Attempt]) -> TaskDetail:
 
 def of_enqueued(event: Event) -> TaskModel:
     """A task as its task.enqueued event left it: the same answer however often it is asked."""
-    return TaskModel.model_construct(**_enqueued(event))
+    return TaskModel.model_validate(_enqueued(event))
 
 
 def of_retried(events: list[Event]) -> TaskModel:
@@ -196,7 +197,7 @@ def of_retried(events: list[Event]) -> TaskModel:
         values |= {"started_at": event.recorded_at} | {
             name: event.data[name] for name in ("attempt", "worker_id")
         }
-    return TaskModel.model_construct(**values)
+    return TaskModel.model_validate(values)
 
 
 def _enqueued(event: Event) -> dict[str, Any]:

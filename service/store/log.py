@@ -60,7 +60,7 @@ class LogReader:
         stream_type: str | None = None,
         stream_id: str | None = None,
     ) -> Found:
-        """The next settled events that match, and how far the search has come."""
+        """The next settled events that match, and how far the search has come; `types` are LIKE patterns."""
         settled = await self.stable_position()
         until = settled if stream_id else min(settled, after + STRETCH)
         rows = await self._db.fetch_planned(

@@ -35,8 +35,8 @@ USERS_OF_EMBEDDED = {"embedded", "up", "__main__"}
 LAZY = {("", "worker")}
 
 # Edges of supervised loops: what is caught there is logged, and the loop goes on. Edges of handlers: whatever
-# they raise ends their attempt. The delivery of a batch: whatever a row causes is narrowed down to that row.
-MAY_CATCH_EVERYTHING = {"lifecycle.py"}
+# they raise ends their attempt. The edge of the API: it is answered with 500. The delivery of a batch: whatever a row causes is narrowed down to that row.
+MAY_CATCH_EVERYTHING = {"api/edge.py", "lifecycle.py"}
 MAY_CATCH_EVERYTHING |= {f"worker/{name}.py" for name in ("attempt", "executors", "child", "delivery")}
 
 LONGEST_MODULE, LONGEST_FUNCTION = 250, 60

@@ -2,7 +2,7 @@
 SELECT position, stream_type, stream_id, version, type, data, actor, correlation_id, causation_id, trace, recorded_at
 FROM events
 WHERE position > $1 AND position <= $2
-  AND ($3::text[] IS NULL OR type = ANY ($3))
+  AND ($3::text[] IS NULL OR type LIKE ANY ($3))
   AND ($4::text IS NULL OR stream_type = $4)
   AND ($5::text IS NULL OR stream_id = $5)
 ORDER BY position
