@@ -16,7 +16,7 @@ REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """Background tasks on PostgreSQL, with a complete record of everything that happened to them.
 
 Every request but the documentation and the health checks needs an API key, in `X-API-Key` or as a bearer
-token. Errors are `application/problem+json`. A write answers with the header `X-Position`: where it is logged.
+token. Errors are `application/problem+json`. A write answers with the header `X-Position`: its logged place.
 A POST may carry an `Idempotency-Key`: repeated within 24 hours with the same body, it is answered as before.
 """
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
