@@ -13,8 +13,8 @@ from service.api.task_models import TaskDetail, TaskList, TaskModel, detail
 from service.coverage.agent_models import AgentPath
 from service.coverage.agents import AgentStore
 from service.coverage.measure import measure_agent
-from service.coverage.urls import check_webhook_url
 from service.errors import AnnalsError, Invalid, NotFound
+from service.urls import check_webhook_url
 
 
 class SwitchedOff(AnnalsError):

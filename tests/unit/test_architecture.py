@@ -28,6 +28,7 @@ BASE = {
     "sections",
     "settings",
     "tether",
+    "urls",
 }
 # The embedded server stands beside the arrows: it knows only base modules, and only the roots know it.
 USERS_OF_EMBEDDED = {"embedded", "up", "__main__"}
@@ -35,7 +36,8 @@ USERS_OF_EMBEDDED = {"embedded", "up", "__main__"}
 LAZY = {("", "worker")}
 
 # Edges of supervised loops: what is caught there is logged, and the loop goes on. Edges of handlers: whatever
-# they raise ends their attempt. The edge of the API: it is answered with 500. The delivery of a batch: whatever a row causes is narrowed down to that row.
+# they raise ends their attempt. The delivery of a batch: whatever a row causes is narrowed down to that row.
+# The edge of the API: whatever a handler raises is logged, and answered without saying what it was.
 MAY_CATCH_EVERYTHING = {"api/edge.py", "lifecycle.py"}
 MAY_CATCH_EVERYTHING |= {f"worker/{name}.py" for name in ("attempt", "executors", "child", "delivery")}
 

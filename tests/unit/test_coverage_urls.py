@@ -5,8 +5,8 @@ import ipaddress
 
 import pytest
 
-from service.coverage.urls import check_webhook_url, is_public
 from service.errors import Invalid
+from service.urls import check_webhook_url, is_public
 
 
 @pytest.mark.parametrize(
