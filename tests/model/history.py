@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
+from tests.model import agent_operations as agents
 from tests.model.operations import (
     attempts,
     cancel,
@@ -40,9 +41,25 @@ OPERATIONS: dict[str, Callable[[World, int, int, int], None]] = {
     "pause": pause,
     "key": key,
     "delete_agent": delete_agent,
+    "create": agents.create,
+    "change": agents.change,
+    "ask": agents.ask,
+    "refresh": agents.refresh,
+    "measure": agents.measure,
+    "delete": agents.delete,
 }
 # Claims and ends are what histories are made of; the rest disturbs them.
-NAMES = [*OPERATIONS, "enqueue", *["claim", "end"] * 4, "retry", "retry", "attempts", "attempts"]
+NAMES = [
+    *OPERATIONS,
+    "enqueue",
+    *["claim", "end"] * 4,
+    "retry",
+    "retry",
+    "attempts",
+    "attempts",
+    "refresh",
+    "measure",
+]
 programs = st.lists(
     st.tuples(st.sampled_from(NAMES), st.integers(0, 9), st.integers(0, 9), st.integers(0, 12)),
     min_size=25,

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from tests.model.world import AGENTS, BACKOFFS, OUTCOMES, QUEUES, WORKERS, World
+from tests.model.world import AGENTS, BACKOFFS, OUTCOMES, QUEUES, TASK_TYPES, WORKERS, World
 
 
 def enqueue(world: World, a: int, b: int, c: int) -> None:
@@ -71,7 +71,7 @@ def claim(world: World, a: int, b: int, _: int) -> None:
         "claim_tasks",
         worker_id=worker,
         queues=list(QUEUES),
-        task_types=["noop", "other"],
+        task_types=TASK_TYPES,
         slots=1 + b % 4,
         at=world.now,
     )

@@ -8,6 +8,11 @@ from tests.model.database import Session
 WORKERS = ("w-1", "w-2")
 QUEUES = ("default", "coverage")
 OUTCOMES = ("completed", "failed", "timed_out", "cancelled", "released", "snoozed")
+NODES = [
+    {"node_id": "00000000-0000-4000-8000-00000000000a", "label": "Science", "canonical_path": ["Science"]},
+    {"node_id": "00000000-0000-4000-8000-00000000000b", "label": "Arts", "canonical_path": ["Arts"]},
+]
+TASK_TYPES = ["noop", "other", "coverage_refresh"]
 AGENTS = ("5f3c0c5e-0000-4000-8000-000000000001", "5f3c0c5e-0000-4000-8000-000000000002")
 BACKOFFS = (
     {"kind": "none"},
@@ -39,10 +44,17 @@ class World:
                 host="h",
                 pid=1,
                 queues=list(QUEUES),
-                task_types=["noop", "other"],
+                task_types=TASK_TYPES,
                 concurrency=4,
                 at=self.now,
             )
+
+        self.session.call("import_taxonomy", taxonomy_version="1.0.0", nodes=NODES)
+
+    def some_agent(self, a: int) -> str | None:
+        """One that is alive, or None."""
+        alive = sorted(map(str, self.session.read_model("agents")))
+        return alive[a % len(alive)] if alive else None
 
     def some_tasks(self, a: int, b: int, *statuses: str) -> list[str]:
         """Two tasks (perhaps the same twice), of these statuses when b is not 0 and there are any."""
