@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tests.model.reference_agents import AgentFold
+
 Row = dict[str, Any]
 Event = Mapping[str, Any]
 
@@ -33,6 +35,15 @@ class Fold:
         self.queues: dict[str, Row] = {}
         self.api_keys: dict[str, Row] = {}
         self.stream_heads: dict[tuple[str, str], Row] = {}
+        self._agents = AgentFold()
+
+    @property
+    def agents(self) -> dict[UUID, Row]:
+        return self._agents.agents
+
+    @property
+    def coverage_history(self) -> dict[int, Row]:
+        return self._agents.coverage_history
 
     def apply_all(self, events: Iterable[Event]) -> "Fold":
         for event in events:
@@ -55,7 +66,9 @@ class Fold:
         }
         if noun in folds:
             folds[noun](event, verb)
-        elif event["type"] == "agent.deleted":
+        elif event["stream_type"] == "agent":
+            self._agents.apply(event)
+        if event["type"] == "agent.deleted":
             self._agent_deleted(event)
 
     def _task(self, event: Event, verb: str) -> None:
