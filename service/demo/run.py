@@ -107,7 +107,7 @@ async def _find_agent(client: Client, plan: Plan, tree: Tree) -> dict[str, Any]:
 async def _measure(client: Client, screen: Screen, agents: Sequence[dict[str, Any]]) -> list[Run]:
     """Enqueue one refresh for each agent and watch them to their end."""
     # The stream is open before there is anything to hear, so that nothing is missed.
-    async with client.stream("/events/stream") as messages:
+    async with client.stream("/events/stream", type="task.*") as messages:
         runs = []
         for agent in agents:
             task = await client.post(f"/agents/{agent['agent_id']}/coverage/refresh", {"background": True})
