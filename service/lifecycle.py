@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from service.errors import AnnalsError
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -137,7 +139,9 @@ class Supervisor:
             self._tasks.remove(task)
         if task.cancelled() or (error := task.exception()) is None:
             return
-        logger.error("%s failed", task.get_name(), exc_info=error)
+        # An error of ours says what is wrong; where it was raised helps nobody.
+        trace = None if isinstance(error, AnnalsError) else error
+        logger.error("%s failed: %s", task.get_name(), error, exc_info=trace)
         self._failure = self._failure or error
         self.shutdown.set()
 

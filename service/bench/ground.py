@@ -101,7 +101,11 @@ class Ground:
         return sorted(float(row["latency_ms"]) for row in await self.db.fetch(QUERIES.latencies))
 
     async def counts(self) -> Counts:
-        """The server's counters now; those of other processes are complete once they have ended."""
+        """The server's counters now; those of other processes are complete once they have ended.
+
+        Of this process, the connection used last is counted: one that enqueues by itself is that one.
+        """
+        await self.db.fetchval(QUERIES.flush_statistics)
         return Counts(*await self.db.fetchrow(QUERIES.counters) or ())
 
     @asynccontextmanager

@@ -52,6 +52,11 @@ class Client:
         async with self._request("POST", path, json=body) as response:
             return await response.json()
 
+    async def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON answer of PUT; raises Refused and Unreachable."""
+        async with self._request("PUT", path, json=body) as response:
+            return await response.json()
+
     @asynccontextmanager
     async def stream(self, path: str, **query: str | int) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """The messages of a stream of server-sent events, from when the block is entered.

@@ -34,7 +34,7 @@ LIFE: Columns = (
     ("By", "left"),
     ("Facts", "left"),
 )
-FIRST_GAPS = 3
+FIRST_GAPS = 2
 # Facts that a person reads in a biography, in this order, of whatever event has them.
 FACTS = (
     "queue",
@@ -64,11 +64,18 @@ def result(agent: Mapping[str, Any], run: Run, measured: Mapping[str, Any]) -> R
     ]
 
 
-def gap(agent: Mapping[str, Any], gaps: Sequence[Mapping[str, Any]]) -> Row:
-    """One agent's gaps; the service gives the biggest first."""
+def gap(
+    agent: Mapping[str, Any], gaps: Sequence[Mapping[str, Any]], paths: Mapping[str, tuple[str, ...]]
+) -> Row:
+    """One agent's gaps; the service gives the biggest first. `paths` are those of nodes by id."""
     missing = sum(one["missing_docs"] for one in gaps)
-    first = [f"{one['missing_docs']} for {one['label']}" for one in gaps[:FIRST_GAPS]]
+    first = [f"{one['missing_docs']} for {_place(paths[one['node_id']])}" for one in gaps[:FIRST_GAPS]]
     return [Text(agent["name"], style="bold"), f"{len(gaps)}", f"{missing}", ", ".join(first)]
+
+
+def _place(path: tuple[str, ...]) -> str:
+    """A label by itself says little: "1.10" of what?"""
+    return " :: ".join(path[-2:])
 
 
 def life(events: Sequence[Mapping[str, Any]]) -> list[Row]:

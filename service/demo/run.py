@@ -15,6 +15,16 @@ from service.demo.watch import Run, follow
 PATIENCE_SECONDS = 60.0
 
 
+class Tree:
+    """The taxonomy that is sent: its version, its nodes, and their paths by node id."""
+
+    def __init__(self, version: str, nodes: list[dict[str, Any]]) -> None:
+        self.version, self.nodes = version, nodes
+        self.paths: dict[str, taxonomy.Path] = {
+            str(node["node_id"]): tuple(node["canonical_path"]) for node in nodes
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """An agent with its refresh, once that is over."""
@@ -31,17 +41,17 @@ async def run(client: Client, screen: Screen, advice: Sequence[tuple[str, str]])
     `advice` is printed at the end: what to do and the command for it, where {agent_id} and {task_id} stand
     for what the demo made.
     """
-    version = taxonomy.taxonomy_version()
-    known = await _import_taxonomy(client, screen, version)
-    await _import_documents(client, screen, version, known)
-    agents = await _find_agents(client, screen, version)
+    tree = Tree(taxonomy.taxonomy_version(), taxonomy.nodes(taxonomy.classifiers()))
+    await _import_taxonomy(client, screen, tree)
+    await _import_documents(client, screen, tree)
+    agents = await _find_agents(client, screen, tree)
     screen.heading("Measuring coverage in the background")
     runs = await _measure(client, screen, agents)
     measured = [await _outcome(client, agent, run) for agent, run in zip(agents, runs, strict=True)]
     screen.heading("How much of each part is backed by documents")
     screen.table(report.RESULTS, [report.result(m.agent, m.run, m.result) for m in measured])
     screen.heading("The biggest gaps")
-    screen.table(report.GAPS, [report.gap(m.agent, m.gaps) for m in measured if m.gaps])
+    screen.table(report.GAPS, [report.gap(m.agent, m.gaps, tree.paths) for m in measured if m.gaps])
     await _biography(client, screen, runs[0])
     screen.heading("What to try next")
     ids = {"agent_id": agents[0]["agent_id"], "task_id": runs[0].task_id}
@@ -49,54 +59,55 @@ async def run(client: Client, screen: Screen, advice: Sequence[tuple[str, str]])
     return all(run.status == "completed" for run in runs)
 
 
-async def _import_taxonomy(client: Client, screen: Screen, version: str) -> set[str]:
-    nodes = taxonomy.nodes(taxonomy.classifiers())
+async def _import_taxonomy(client: Client, screen: Screen, tree: Tree) -> None:
     with screen.step("Taxonomy") as said:
         try:
-            await client.get(f"/taxonomies/{version}")
+            await client.get(f"/taxonomies/{tree.version}")
             known = "was there already"
         except Refused as error:
             if error.answer != 404:
                 raise
-            await client.post(f"/taxonomies/{version}", {"nodes": nodes})
+            await client.post(f"/taxonomies/{tree.version}", {"nodes": tree.nodes})
             known = "the classifiers of the Python Package Index"
-        said.append(f"{len(nodes)} nodes, {known} ({version})")
-    return {str(node["node_id"]) for node in nodes}
+        said.append(f"{len(tree.nodes)} nodes, {known} ({tree.version})")
 
 
-async def _import_documents(client: Client, screen: Screen, version: str, known: set[str]) -> None:
+async def _import_documents(client: Client, screen: Screen, tree: Tree) -> None:
     with screen.step("Documents") as said:
-        found = documents.known_only(documents.installed(), known)
+        found = documents.known_only(documents.installed(), tree.paths)
         for batch in documents.batches(found):
             await client.post("/documents", {"documents": batch})
         said.append(f"{len(found)} descriptions of the packages installed here")
 
 
-async def _find_agents(client: Client, screen: Screen, version: str) -> list[dict[str, Any]]:
+async def _find_agents(client: Client, screen: Screen, tree: Tree) -> list[dict[str, Any]]:
     with screen.step("Agents") as said:
-        agents = [await _find_agent(client, plan, version) for plan in AGENTS]
-        said.append(", ".join(plan.scope for plan in AGENTS))
+        agents = [await _find_agent(client, plan, tree) for plan in AGENTS]
+        names = ", ".join(plan.name for plan in AGENTS)
+        said.append(f"{names}: each covers a part of the tree")
     return agents
 
 
-async def _find_agent(client: Client, plan: Plan, version: str) -> dict[str, Any]:
+async def _find_agent(client: Client, plan: Plan, tree: Tree) -> dict[str, Any]:
     """The agent of this name on this taxonomy, made when there is none."""
     for agent in (await client.get("/agents/search", q=plan.name))["agents"]:
-        if agent["name"] == plan.name and agent["taxonomy_version"] == version:
+        if agent["name"] == plan.name and agent["taxonomy_version"] == tree.version:
             return dict(agent)
     body = {
         "name": plan.name,
         "taxonomy_node_ids": plan.node_ids,
-        "taxonomy_version": version,
+        "taxonomy_version": tree.version,
         "scope_description": plan.scope,
     }
-    return dict(await client.post("/agents/from-taxonomy", body))
+    agent = dict(await client.post("/agents/from-taxonomy", body))
+    await client.put(f"/agents/{agent['agent_id']}/targets", plan.targets(tree.paths.values()))
+    return agent
 
 
 async def _measure(client: Client, screen: Screen, agents: Sequence[dict[str, Any]]) -> list[Run]:
     """Enqueue one refresh for each agent and watch them to their end."""
     # The stream is open before there is anything to hear, so that nothing is missed.
-    async with client.stream("/events/stream") as messages:
+    async with client.stream("/events/stream", type="task.*") as messages:
         runs = []
         for agent in agents:
             task = await client.post(f"/agents/{agent['agent_id']}/coverage/refresh", {"background": True})

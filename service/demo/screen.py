@@ -77,7 +77,7 @@ class Screen:
             table.add_column(title, justify="right" if justify == "right" else "left", no_wrap=False)
         for row in rows:
             table.add_row(*row)
-        self.console.print(Padding(table, (1, 0, 0, 1)))
+        self.console.print(Padding(table, (1, 0, 0, 1), expand=False))
 
     def commands(self, lines: Sequence[tuple[str, str]]) -> None:
         """Command lines to copy, each under what it does; never folded or cut."""
@@ -93,7 +93,7 @@ class Bars:
     def __init__(self, console: Console, runs: Sequence[Run]) -> None:
         self.console, self.runs = console, runs
         self._spinner = Spinner("dots", style=ACCENT)
-        self._shown: dict[str, str] = {}
+        self._shown = {run.task_id: run.status for run in runs}
 
     def changed(self, run: Run) -> None:
         """A terminal is redrawn by itself; elsewhere a line tells of each new status."""
@@ -126,7 +126,7 @@ def meter(percent: float, width: int = 20) -> Text:
     """A percentage as a bar, coloured by how much there is."""
     full = round(percent / 100 * width)
     style = "green" if percent >= 50 else "yellow" if percent >= 10 else "red"
-    return Text.assemble(("━" * full, style), ("━" * (width - full), "grey23"), f" {percent:6.2f} %")
+    return Text.assemble(("━" * full, style), ("─" * (width - full), "grey23"), f" {percent:6.2f} %")
 
 
 def _outcome(run: Run) -> str:

@@ -43,7 +43,7 @@ async def run(plan: Plan, shutdown: asyncio.Event) -> int:
             supervisor.start(child.name, child.run())
         with startup.part("API") as words:
             url = await stack.enter_async_context(serving(settings, plan.dsn, plan.context.routes()))
-            words.append(f"{url}, documented at {url}/docs")
+            words.append(f"{url} (documented at /docs)")
         if children:
             with startup.part("Workers") as words:
                 await before(shutdown, _until_live(plan, children))

@@ -62,7 +62,7 @@ def test_a_wrong_key_is_told_with_what_to_do(database: str, key: str, hint: str)
     ) as service:
         try:
             assert service.stdout is not None
-            url = next(line.split("http")[1].split(",")[0] for line in service.stdout if "API" in line)
+            url = next(line.split("http")[1].split()[0] for line in service.stdout if "API" in line)
             done = annals("demo", "--url", f"http{url}", "--key", key)
         finally:
             service.terminate()

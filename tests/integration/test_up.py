@@ -38,7 +38,7 @@ class Up:
 
     async def url(self) -> str:
         """The address of the API, once everything runs."""
-        found = await self.until(r"(http://[\d.:]+),")
+        found = await self.until(r"(http://[\d.:]+)")
         await self.until("Ready in")
         return found[1]
 

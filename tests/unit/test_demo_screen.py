@@ -86,9 +86,10 @@ def test_results_say_why_there_is_no_coverage() -> None:
 
 
 def test_gaps_name_the_first_and_count_all() -> None:
-    gaps = [{"missing_docs": 10 - index, "label": f"n{index}"} for index in range(4)]
-    row = report.gap({"name": "Web"}, gaps)
-    assert [str(cell) for cell in row] == ["Web", "4", "34", "10 for n0, 9 for n1, 8 for n2"]
+    gaps = [{"missing_docs": 10 - index, "node_id": f"n{index}"} for index in range(4)]
+    paths = {"n0": ("Topic", "Framework", "Django"), "n1": ("Framework",)}
+    row = report.gap({"name": "Web"}, gaps, paths)
+    assert [str(cell) for cell in row] == ["Web", "4", "34", "10 for Framework :: Django, 9 for Framework"]
 
 
 def test_a_life_tells_time_actor_and_facts() -> None:
