@@ -16,8 +16,10 @@ BEGIN
     CROSS JOIN LATERAL jsonb_to_record(e.data) AS d (
         measured_at timestamptz, overall_coverage numeric, total_documents integer, total_chunks integer, version text)
     WHERE e.type = 'coverage.measured';
-    DELETE FROM coverage_history h USING appended e
-    WHERE e.type = 'agent.deleted' AND h.agent_id = e.stream_id::uuid AND h.history_id < e.position;
+    IF EXISTS (SELECT FROM appended a WHERE a.type = 'agent.deleted') THEN
+        DELETE FROM coverage_history h USING appended e
+        WHERE e.type = 'agent.deleted' AND h.agent_id = e.stream_id::uuid AND h.history_id < e.position;
+    END IF;
     RETURN NULL;
 END $$;
 

@@ -1,14 +1,11 @@
 """The handler of coverage_refresh: measures one agent's coverage in the background."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from service.coverage.agents import AgentStore
 from service.coverage.measure import measure_agent
-from service.sections import CoverageSettings
-from service.settings import load
 from service.worker.context import Context
 from service.worker.registry import task
 
@@ -36,13 +33,7 @@ async def refresh_coverage(ctx: Context[Refresh]) -> dict[str, Any]:
     async def progress(done: int, total: int) -> None:
         await ctx.progress(100 * done / total, f"{done} of {total} nodes")
 
-    coverage = await measure_agent(ctx.db, agent, _rules(), progress)
+    coverage = await measure_agent(ctx.db, agent, ctx.settings.coverage, progress)
     facts = coverage.facts() | {"agent_id": str(agent.agent_id), "task_id": ctx.task_id}
     ctx.record("coverage.measured", facts, stream=("agent", str(agent.agent_id)))
     return coverage.result()
-
-
-@cache
-def _rules() -> CoverageSettings:
-    """How to count, as this process is configured; read once."""
-    return load().coverage
