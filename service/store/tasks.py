@@ -24,6 +24,7 @@ from service.model.task import (
 from service.store.paging import Page, decode_cursor, encode_cursor, to_timestamp
 from service.store.pool import Querying
 from service.store.queries import load
+from service.store.wire import encode_each
 
 SQL = load(__package__)
 
@@ -123,7 +124,8 @@ class TaskStore:
     ) -> list[Ended]:
         """Report how far attempts have come: progressed, cancellation_requested, lease_lost, not_found."""
         rows = await self._db.fetch(
-            SQL.progress, worker_id, task_ids, leases, percentages, steps, checkpoints, actor, ring
+            SQL.progress,
+            *(worker_id, task_ids, leases, percentages, steps, encode_each(checkpoints), actor, ring),
         )
         return [Ended(*row) for row in rows]
 

@@ -1,6 +1,7 @@
 """How values travel: jsonb in its binary form, so that arrays of it need no quoting."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -18,13 +19,20 @@ class Json(str):
 
 
 def encode(value: object) -> Json:
-    """`value` as JSON. Raises ValueError for NaN and infinities, TypeError for what JSON has no form for."""
-    return Json(_dumps(value))
+    """`value` as JSON, unless it is that already.
+
+    Raises ValueError for NaN and infinities, TypeError for what JSON has no form for.
+    """
+    return value if isinstance(value, Json) else Json(_dumps(value))
+
+
+def encode_each(values: Iterable[object]) -> list[Json | None]:
+    """For a parameter jsonb[]: a list inside would be taken for one more dimension of the array."""
+    return [None if value is None else encode(value) for value in values]
 
 
 def _to_wire(value: object) -> bytes:
-    text = value if isinstance(value, Json) else _dumps(value)
-    return JSONB_VERSION + text.encode()
+    return JSONB_VERSION + encode(value).encode()
 
 
 def _from_wire(data: bytes) -> Any:

@@ -194,10 +194,10 @@ async def test_records_are_appended_with_the_completion(tasks: TaskStore, pool: 
 async def test_progress_is_kept_and_tells_of_a_cancellation(tasks: TaskStore) -> None:
     await enqueue(tasks, {})
     task = await claim_one(tasks)
-    report = (["w-1"][0], [task.task_id], [task.lease], [40.0], ["halfway"], [{"seen": 4}])
+    report = ("w-1", [task.task_id], [task.lease], [40.0], ["halfway"], [["seen", 4]])
     assert await tasks.progress(*report) == [(task.task_id, "progressed")]
     row = await tasks.get(task.task_id)
-    assert row and (row.progress_percentage, row.step, row.checkpoint) == (40.0, "halfway", {"seen": 4})
+    assert row and (row.progress_percentage, row.step, row.checkpoint) == (40.0, "halfway", ["seen", 4])
     (changed,) = await tasks.cancel([task.task_id], "enough", actor=ACTOR)
     assert (changed.outcome, changed.status) == ("cancellation_requested", "running")
     assert await tasks.progress(*report) == [(task.task_id, "cancellation_requested")]

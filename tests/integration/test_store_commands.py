@@ -1,0 +1,209 @@
+"""The commands over the database, run as a person or a script runs them."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.store.migrate import OBJECTS
+from service.store.numbered import known_migrations
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30
+LISTENERS = "SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+
+
+def environment(dsn: str) -> dict[str, str]:
+    return os.environ | {"DATABASE_URL": dsn, "ANNALS_ENV": "test"}
+
+
+def annals(dsn: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment(dsn), input=given, capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def filled(database: str) -> str:
+    """A database with task-a (pending), task-b (failed) and task-c (cancelled)."""
+    with psycopg.connect(database, autocommit=True) as db:
+        db.execute("""SELECT publish_task_types('[{"task_type": "noop", "max_attempts": 1}]')""")
+        for name in ("b", "a", "c"):
+            db.execute("SELECT enqueue_task('noop', task_id => %s)", [f"task-{name}"])
+        db.execute("SELECT * FROM claim_tasks('w-1', '{default}', '{noop}', 1)")
+        db.execute("SELECT fail_task('task-b', 2, 'it broke')")
+        db.execute("SELECT cancel_task('task-c')")
+    return database
+
+
+def test_migrate_tells_what_it_did_and_then_that_there_is_nothing_to_do(server, database: str) -> None:
+    name = f"{database.rsplit('/', 1)[1].split('?')[0]}_cli"
+    server.execute("CREATE DATABASE {} TEMPLATE template0", name)
+    try:
+        dsn = server.dsn(name)
+        pending = annals(dsn, "migrate", "--check", "--json")
+        assert pending.returncode == 1
+        assert [json.loads(line)["pending"] for line in pending.stdout.splitlines()] == [
+            *known_migrations(),
+            OBJECTS,
+        ]
+        not_yet = annals(dsn, "tasks", "list")
+        assert not_yet.returncode == 4 and "annals migrate" in not_yet.stderr
+        assert lines(annals(dsn, "migrate", "--json")) == [
+            {"migrations": known_migrations(), "objects": True}
+        ]
+        assert annals(dsn, "migrate").stdout == "The database is up to date.\n"
+        assert annals(dsn, "migrate", "--check").returncode == 0
+        assert lines(annals(dsn, "migrate", "--down", "1", "--json")) == [
+            {"rolled_back": known_migrations()[-1]}
+        ]
+        assert annals(dsn, "migrate", "--check").returncode == 1
+        assert annals(dsn, "migrate", "--check", "--down", "1").returncode == 2
+    finally:
+        server.execute("DROP DATABASE {} WITH (FORCE)", name)
+
+
+def test_tasks_are_listed_newest_first_and_filtered(filled: str) -> None:
+    assert [task["task_id"] for task in lines(annals(filled, "tasks", "list", "--json"))] == [
+        "task-c",
+        "task-a",
+        "task-b",
+    ]
+    (failed,) = lines(annals(filled, "tasks", "list", "--status", "failed", "--since", "1h", "--json"))
+    assert (failed["task_id"], failed["error"], failed["created_at"][-1]) == ("task-b", "it broke", "Z")
+    plain = annals(filled, "tasks", "list", "--limit", "2").stdout.splitlines()
+    assert plain[0].split()[:3] == ["task_id", "type", "status"] and len(plain) == 3
+    assert annals(filled, "tasks", "list", "--queue", "none").stdout == "No such tasks.\n"
+
+
+@pytest.mark.parametrize("since", ["yesterday", "12x", "2026-13-01"])
+def test_what_is_no_time_is_wrong_usage(filled: str, since: str) -> None:
+    done = annals(filled, "tasks", "list", "--since", since)
+    assert done.returncode == 2 and "is no time" in done.stderr
+
+
+def test_a_task_is_shown_with_its_attempts_and_its_place(filled: str) -> None:
+    (task,) = lines(annals(filled, "tasks", "show", "task-b", "--json"))
+    assert [(a["attempt"], a["status"], a["error_message"]) for a in task["attempts"]] == [
+        (1, "failed", "it broke")
+    ]
+    (waiting,) = lines(annals(filled, "tasks", "show", "task-a", "--json"))
+    assert (waiting["status"], waiting["queue_position"]) == ("pending", 1)
+    assert "it broke" in annals(filled, "tasks", "show", "task-b").stdout
+    missing = annals(filled, "tasks", "show", "task-none", "--json")
+    assert missing.returncode == 3 and json.loads(missing.stderr)["error"] == "not_found"
+
+
+def test_cancel_and_retry_end_with_a_code_that_tells_the_worst(filled: str) -> None:
+    assert (
+        lines(annals(filled, "tasks", "cancel", "task-a", "--reason", "enough", "--json"))[0]["outcome"]
+        == "cancelled"
+    )
+    assert annals(filled, "tasks", "cancel", "task-a").returncode == 4
+    assert annals(filled, "tasks", "retry", "task-none", "task-a").returncode == 3
+    (event,) = [
+        e
+        for e in lines(annals(filled, "events", "show", "task-a", "--json"))
+        if e["type"] == "task.cancelled"
+    ]
+    assert event["data"] == {"reason": "enough"} and event["actor"].startswith("psql:")
+
+
+def test_events_are_shown_by_task_by_stream_and_by_position(filled: str) -> None:
+    by_task = lines(annals(filled, "events", "show", "task-b", "--json"))
+    assert [event["type"] for event in by_task] == ["task.enqueued", "task.started", "task.failed"]
+    assert lines(annals(filled, "events", "show", "task/task-b", "--json")) == by_task
+    assert lines(annals(filled, "events", "show", str(by_task[0]["position"]), "--json")) == by_task[:1]
+    assert "task.failed" in annals(filled, "events", "show", "task-b").stdout
+    assert annals(filled, "events", "show", "999999").returncode == 3
+
+
+def test_a_tail_that_does_not_follow_resumes_at_its_cursor(filled: str) -> None:
+    everything = lines(annals(filled, "events", "tail", "--no-follow", "--json", "--after", "0"))
+    assert [event["version"] for event in everything if event["stream_id"] == "task-b"] == [1, 2, 3]
+    third = everything[2]["cursor"]
+    rest = lines(annals(filled, "events", "tail", "--no-follow", "--json", "--after", third))
+    assert rest == everything[3:]
+    assert lines(annals(filled, "events", "tail", "--no-follow", "--json", "-n", "1")) == everything[-1:]
+    some = lines(
+        annals(filled, "events", "tail", "--no-follow", "--json", "--after", "0", "--type", "task.failed")
+    )
+    assert [event["stream_id"] for event in some] == ["task-b"]
+    stream = lines(
+        annals(filled, "events", "tail", "--no-follow", "--json", "--after", "0", "--stream", "task/task-c")
+    )
+    assert [event["type"] for event in stream] == ["task.enqueued", "task.cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("after", "code"), [("00000000-0000-4000-8000-000000000000:1", 4), ("999999", 4), ("x", 2), ("-1", 2)]
+)
+def test_a_cursor_of_another_log_or_beyond_the_end_is_refused(filled: str, after: str, code: int) -> None:
+    done = annals(filled, "events", "tail", "--no-follow", "--after", after)
+    assert done.returncode == code and "--after" in done.stderr
+
+
+async def test_a_tail_prints_what_comes_and_ends_with_sigterm(filled: str) -> None:
+    tail = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", "events", "tail", "-n", "0", "--json"),
+        cwd=ROOT,
+        env=environment(filled),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE):
+        with psycopg.connect(filled, autocommit=True) as db:
+            while not db.execute(LISTENERS).rowcount:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)  # how often to ask: another process tells nobody that it listens
+            db.execute("SELECT enqueue_task('noop', task_id => 'task-live')")
+        event = json.loads(await tail.stdout.readline())
+        assert (event["type"], event["stream_id"]) == ("task.enqueued", "task-live")
+        tail.terminate()
+        assert await tail.wait() == 0
+    assert (await tail.stderr.read()) == b""
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(filled: str) -> None:
+    tail = f"{sys.executable} -m service events tail --no-follow --after 0 --json"
+    command = f"{tail} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, env=environment(filled), capture_output=True, text=True
+    )
+    assert done.stderr == "" and done.stdout.splitlines()[-1] in ("0", "141")
+
+
+def test_psql_runs_on_the_database_with_its_arguments(filled: str) -> None:
+    done = annals(
+        filled, "psql", "-At", "-c", "SELECT count(*) FROM background_tasks", "-c", "SHOW search_path"
+    )
+    assert (done.returncode, done.stdout) == (0, "3\npublic\n"), done.stderr
+    assert (
+        annals(
+            filled, "psql", "-At", given="SELECT task_id FROM background_tasks WHERE status = 'failed'"
+        ).stdout
+        == "task-b\n"
+    )
+    assert annals(filled, "psql", "-c", "SELECT nonsense").returncode == 1
+    assert "annals psql" in annals(filled, "psql", "--help").stdout
+
+
+def test_dsn_prints_what_leads_to_the_database(filled: str) -> None:
+    printed = annals(filled, "dsn").stdout.strip()
+    with psycopg.connect(printed) as db:
+        assert db.execute("SELECT count(*) FROM background_tasks").fetchone() == (3,)
+
+
+def test_an_absent_database_is_exit_code_5() -> None:
+    done = annals("postgresql://nobody@127.0.0.1:1/none", "migrate")
+    assert done.returncode == 5 and "not available" in done.stderr
