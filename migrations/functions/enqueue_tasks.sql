@@ -3,18 +3,20 @@
 -- What a task leaves out comes from the catalogue (task_types). All or nothing: bad input raises and
 -- nothing is written. A task whose unique_key meets one that is pending or running (or in the statuses
 -- that unique_states names) is not enqueued; its row tells 'duplicate' and the id of the other.
+-- correlation_ids, one for each task, is for requests of several callers that are written together.
 --
 --   SELECT * FROM enqueue_tasks('[{"task_type": "coverage_refresh", "params": {"agent_id": "..."}, "priority": 2}]');
 
 CREATE FUNCTION enqueue_tasks(
-    tasks          jsonb,
-    actor          text        DEFAULT default_actor(),
-    correlation_id text        DEFAULT NULL,
-    causation_id   bigint      DEFAULT NULL,
-    trace          text        DEFAULT NULL,
-    request        request_key DEFAULT NULL,
-    ring           boolean     DEFAULT true,
-    at             timestamptz DEFAULT clock_timestamp()
+    tasks           jsonb,
+    actor           text        DEFAULT default_actor(),
+    correlation_id  text        DEFAULT NULL,
+    causation_id    bigint      DEFAULT NULL,
+    trace           text        DEFAULT NULL,
+    request         request_key DEFAULT NULL,
+    ring            boolean     DEFAULT true,
+    at              timestamptz DEFAULT clock_timestamp(),
+    correlation_ids text[]      DEFAULT NULL
 ) RETURNS TABLE (ordinal integer, task_id text, outcome text, "position" bigint, queue text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -47,7 +49,8 @@ BEGIN
     PERFORM intern_lanes(_drafts);
 
     _positions := append_transitions(
-        ARRAY(SELECT ROW(d.task_id, d.task_type, d.subject, 1, 'task.enqueued', d.data, enqueue_tasks.correlation_id)::transition
+        ARRAY(SELECT ROW(d.task_id, d.task_type, d.subject, 1, 'task.enqueued', d.data,
+                         coalesce(enqueue_tasks.correlation_ids[d.ordinal], enqueue_tasks.correlation_id))::transition
               FROM unnest(_drafts) d WHERE d.duplicate_of IS NULL ORDER BY d.ordinal),
         '{}', enqueue_tasks.actor, enqueue_tasks.at, enqueue_tasks.causation_id, enqueue_tasks.trace);
     IF enqueue_tasks.ring THEN

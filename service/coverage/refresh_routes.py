@@ -71,9 +71,8 @@ async def _refresh_later(request: Request[Any, Any, AgentPath], wanted: dict[str
     _require_background(request.services)
     if scheduled := wanted.pop("schedule_at", None):
         wanted["run_at"] = scheduled.isoformat()
-    (written,) = await task_writes.enqueue(
-        request.services, request.caller, [_draft(request.params.agent_id) | wanted]
-    )
+    draft = _draft(request.params.agent_id) | wanted
+    written = await request.services.enqueuer.enqueue(request.services, request.caller, draft)
     return Reply(written.task, position=written.position)
 
 

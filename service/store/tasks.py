@@ -61,14 +61,18 @@ class TaskStore:
         trace: str | None = None,
         request: RequestKey | None = None,
         ring: bool = False,
+        correlation_ids: Sequence[str] | None = None,
     ) -> list[Enqueued]:
         """Enqueue all of them or none; the outcomes come in the order of `tasks`.
+
+        `correlation_ids` gives each task its own, when they come from several requests.
 
         Ring ("annals_tasks", queue) for each queue of the outcomes afterwards. Raises Invalid for a bad
         task, naming its place in the list, Conflict for a task_id or request key that was used, TooBig.
         """
         rows = await self._db.fetch(
-            SQL.enqueue, list(tasks), actor, correlation_id, causation_id, trace, request, ring
+            SQL.enqueue,
+            *(list(tasks), actor, correlation_id, causation_id, trace, request, ring, correlation_ids),
         )
         return [Enqueued(*row) for row in rows]
 

@@ -37,8 +37,9 @@ LAZY = {("", "worker")}
 
 # Edges of supervised loops: what is caught there is logged, and the loop goes on. Edges of handlers: whatever
 # they raise ends their attempt. The delivery of a batch: whatever a row causes is narrowed down to that row.
-# The edge of the API: whatever a handler raises is logged, and answered without saying what it was.
-MAY_CATCH_EVERYTHING = {"api/edge.py", "lifecycle.py"}
+# The edge of the API: whatever a handler raises is logged, and answered without saying what it was. Requests
+# that are written together: whatever one causes is narrowed down to it, and raised there.
+MAY_CATCH_EVERYTHING = {"api/edge.py", "api/enqueuer.py", "lifecycle.py"}
 MAY_CATCH_EVERYTHING |= {f"worker/{name}.py" for name in ("attempt", "executors", "child", "delivery")}
 
 LONGEST_MODULE, LONGEST_FUNCTION = 250, 60
