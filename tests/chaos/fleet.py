@@ -27,7 +27,16 @@ HASTE = {
     "ANNALS_WORKER__MAX_RESCUES": "100",
 }
 KINDS = ("chaos_quick", "chaos_slow", "chaos_thread", "chaos_flaky")
-BROKEN = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
+# How asyncpg says that a connection is gone; the last when it breaks between two messages of one statement.
+BROKEN = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Fleet:
