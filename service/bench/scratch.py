@@ -63,4 +63,4 @@ def run(dsn: str, statement: str, **names: str) -> None:
     """Run one statement outside a transaction, with {name} filled by quoted identifiers."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         filled = {key: sql.Identifier(value) for key, value in names.items()}
-        connection.execute(sql.SQL(statement).format(**filled))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(**filled))

@@ -125,10 +125,10 @@ async def _fill(ground: Ground, number: int) -> None:
 
 async def _produce(ground: Ground, seconds: float) -> list[float]:
     """Enqueue for so long; gives the tasks completed in each second, from the first completion on."""
-    enqueued, rates = 0, []
+    rates: list[float] = []
+    enqueued = STEADY_BATCH
     await ground.enqueue([tasks.payload(index) for index in range(STEADY_BATCH)])
     await ground.until_completed(1)
-    enqueued += STEADY_BATCH
     before, since = ground.completed, time.monotonic()
     while len(rates) < seconds:
         if enqueued - await ground.look() < STEADY_BACKLOG:

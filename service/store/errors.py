@@ -10,7 +10,7 @@ from service.errors import AnnalsError, DatabaseUnavailable, Invalid, from_sqlst
 # 22: a value that PostgreSQL cannot take, such as a zero byte in a text.
 BAD_VALUE = "22"
 # What a long-lived connection ends with; its keeper connects again.
-LOST = (AnnalsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (AnnalsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 @contextmanager
@@ -31,6 +31,9 @@ def translated() -> Iterator[None]:
         if "clos" in str(error):  # "connection is closed", "pool is closing": the words of asyncpg
             raise DatabaseUnavailable("The database is not available.", hint=str(error)) from error
         raise
+    except asyncpg.InternalClientError as error:
+        # What asyncpg says when the connection breaks between two messages of one statement.
+        raise DatabaseUnavailable("The database is not available.", hint=str(error)) from error
     except TimeoutError as error:
         raise DatabaseUnavailable("The database did not answer in time.") from error
     except OSError as error:

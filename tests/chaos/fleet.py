@@ -1,6 +1,7 @@
 """Worker processes to be tormented, and a client that enqueues through any weather."""
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -27,7 +28,16 @@ HASTE = {
     "ANNALS_WORKER__MAX_RESCUES": "100",
 }
 KINDS = ("chaos_quick", "chaos_slow", "chaos_thread", "chaos_flaky")
-BROKEN = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
+# How asyncpg says that a connection is gone; the last when it breaks between two messages of one statement.
+BROKEN = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Fleet:
@@ -59,6 +69,11 @@ class Fleet:
         victim.wait()
         self.processes.remove(victim)
         self.start()
+
+    def surprises(self) -> list[str]:
+        """The workers' log lines of errors that nobody expected: those with a trace."""
+        lines = map(json.loads, self.log.read_text().splitlines())
+        return [line["traceback"] for line in lines if line["level"] == "error" and "traceback" in line]
 
     def stop(self) -> list[int]:
         """End all of them in order; gives their exit codes."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.chaos.fleet import Client, fleet, until_live
+from tests.chaos.fleet import Client, Fleet, fleet, until_live
 from tests.chaos.ledger import Ledger, assert_audit_finds_nothing
 from tests.chaos.proxy import Proxy
 
@@ -27,6 +27,12 @@ async def settle(ledger: Ledger, client: Client, dsn: str) -> None:
     await ledger.assert_each_effect_once(client.accepted)
     await ledger.assert_nothing_is_left()
     await asyncio.to_thread(assert_audit_finds_nothing, dsn)
+
+
+async def stop(workers: Fleet) -> None:
+    """End the workers in order; a storm is weather to them, not a surprise."""
+    assert set(await asyncio.to_thread(workers.stop)) == {0}
+    assert workers.surprises() == []
 
 
 async def assert_nobody_was_given_up(ledger: Ledger) -> None:
@@ -48,7 +54,7 @@ async def test_killed_workers_lose_and_double_nothing(
         await settle(ledger, client, database)
         assert await ledger.count("worker.lost") >= 1
         assert await ledger.count("task.rescued") >= 1
-        assert set(workers.stop()) == {0}
+        await stop(workers)
 
 
 async def test_cut_connections_cost_nothing(
@@ -67,7 +73,7 @@ async def test_cut_connections_cost_nothing(
         await load
         await settle(ledger, client, database)
         await assert_nobody_was_given_up(ledger)
-        assert set(workers.stop()) == {0}
+        await stop(workers)
 
 
 async def test_an_outage_longer_than_the_rescue_time_rescues_nobody(
@@ -86,7 +92,7 @@ async def test_an_outage_longer_than_the_rescue_time_rescues_nobody(
                 await load
             await settle(ledger, client, database)
             await assert_nobody_was_given_up(ledger)
-            assert set(workers.stop()) == {0}
+            await stop(workers)
 
 
 @pytest.mark.skipif("DATABASE_URL" in os.environ, reason="only a server of our own may be restarted")
@@ -108,7 +114,7 @@ async def test_a_restarted_server_costs_nothing(tmp_path: Path, short_path: Path
             ledger = Ledger(await connected(server.dsn))
             await settle(ledger, client, server.dsn)
             await assert_nobody_was_given_up(ledger)
-            assert set(workers.stop()) == {0}
+            await stop(workers)
             await ledger.connection.close()
 
 

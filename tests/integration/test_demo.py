@@ -30,6 +30,7 @@ def test_the_demo_does_the_main_job_and_may_be_repeated(database: str) -> None:
     for said in ("task.enqueued", "task.started", "task.completed", "curl -s", "psql -c", "/docs"):
         assert said in first.stdout, said
     assert first.stderr == ""
+    assert first.stderr == ""
 
     second = annals("up", "--demo", "--once", dsn=database)
     assert second.returncode == 0, second.stdout + second.stderr
