@@ -22,7 +22,8 @@ BEGIN
         WHEN jsonb_typeof(g.document -> 'text') IS DISTINCT FROM 'string' THEN 'has no text'
         WHEN jsonb_typeof(g.document -> 'chunks') <> 'array' OR jsonb_typeof(g.document -> 'taxonomy') <> 'array' THEN
             'has chunks or a taxonomy that is not a list'
-        WHEN g.document @? '$.taxonomy[*] ? (!exists(@.node_id) || @.confidence.type() != "number" || @.confidence < 0 || @.confidence > 1)' THEN
+        WHEN g.document @? '$.taxonomy[*] ? (!exists(@.node_id) || @.node_id.type() != "string" || !exists(@.confidence)
+                             || @.confidence.type() != "number" || @.confidence < 0 || @.confidence > 1)' THEN
             'has a classification without a node_id or without a confidence from 0 to 1'
     END AS problem) p
     WHERE p.problem IS NOT NULL ORDER BY g.ordinality LIMIT 1;
