@@ -127,7 +127,8 @@ def after_stop(verdict: Verdict, stop: Stop | None) -> Verdict:
 def returned(value: object, limit: int) -> Verdict:
     """A handler returned: completed, or failed for good when the value cannot be stored in `limit` bytes."""
     try:
-        return Verdict("completed", result=encode(value, limit, "The result"))
+        # No result is no field: null would be a result of its own.
+        return Verdict("completed", result=None if value is None else encode(value, limit, "The result"))
     except TooBig as error:
         return failed("ResultTooBig", error.message, retry=False, reason="too_big")
     except Invalid as error:

@@ -1,4 +1,7 @@
-"""Who a worker is: one run of one process."""
+"""Who a worker is: one run of one process.
+
+The id is short because it stands in every event of every task; host and pid are in worker.started.
+"""
 
 import os
 import secrets
@@ -25,4 +28,4 @@ class Identity:
 
     def renew(self) -> None:
         """Be another worker from now on."""
-        self.worker_id = f"{self.host}-{self.pid}-{secrets.token_hex(3)}"
+        self.worker_id = f"w-{secrets.token_hex(5)}"
