@@ -35,11 +35,14 @@ BEGIN
     END IF;
 
     SELECT string_agg(n.node_id::text, ', ') INTO _bad
-    FROM unnest(_nodes) n JOIN taxonomy_nodes o ON o.taxonomy_version = n.taxonomy_version AND o.node_id = n.node_id
-    WHERE n IS DISTINCT FROM o
-       OR ARRAY(SELECT e.parent_id FROM unnest(_edges) e WHERE e.child_id = n.node_id ORDER BY 1)
-          <> ARRAY(SELECT e.parent_id FROM taxonomy_edges e
-                   WHERE e.taxonomy_version = n.taxonomy_version AND e.child_id = n.node_id ORDER BY 1);
+    FROM unnest(_nodes) n
+    JOIN taxonomy_nodes o ON o.taxonomy_version = n.taxonomy_version AND o.node_id = n.node_id
+    LEFT JOIN (SELECT e.child_id, array_agg(e.parent_id ORDER BY e.parent_id) AS parents
+               FROM unnest(_edges) e GROUP BY e.child_id) given ON given.child_id = n.node_id
+    LEFT JOIN (SELECT e.child_id, array_agg(e.parent_id ORDER BY e.parent_id) AS parents
+               FROM taxonomy_edges e WHERE e.taxonomy_version = import_taxonomy.taxonomy_version
+               GROUP BY e.child_id) kept ON kept.child_id = n.node_id
+    WHERE n IS DISTINCT FROM o OR given.parents IS DISTINCT FROM kept.parents;
     IF _bad IS NOT NULL THEN
         RAISE EXCEPTION 'These nodes exist with another label, path or parents: %', _bad
             USING ERRCODE = 'AN409', HINT = 'Nodes never change; publish what differs as a new version.';

@@ -14,7 +14,6 @@ from service.coverage.agent_models import AgentPath
 from service.coverage.agents import AgentStore
 from service.coverage.measure import measure_agent
 from service.errors import AnnalsError, Invalid, NotFound
-from service.urls import check_webhook_url
 
 
 class SwitchedOff(AnnalsError):
@@ -58,8 +57,6 @@ class StatusPath(AgentPath):
 async def refresh(request: Request[RefreshBody, RefreshQuery, AgentPath]) -> Reply:
     """Enqueue a refresh and answer 202, or measure now and answer 200 with the completed task."""
     wanted = request.query.model_dump(exclude_none=True) | request.body.model_dump(exclude_none=True)
-    if url := wanted.get("webhook_url"):
-        await check_webhook_url(url, allow_localhost=request.services.settings.webhooks.allow_http_localhost)
     if wanted.pop("background", True):
         return await _refresh_later(request, wanted)
     if "schedule_at" in wanted:
@@ -78,6 +75,7 @@ async def _refresh_later(request: Request[Any, Any, AgentPath], wanted: dict[str
 
 async def _refresh_now(request: Request[Any, Any, AgentPath], wanted: dict[str, Any]) -> Reply:
     services, began = request.services, datetime.now(UTC)
+    await task_writes.check_webhooks(services, [wanted])
     agents = AgentStore(services.db)
     agent = await agents.get(request.params.agent_id)
     coverage = await measure_agent(services.db, agent, services.settings.coverage)

@@ -195,6 +195,16 @@ async def audit(database: str) -> int:
     return process.returncode
 
 
+async def test_every_table_and_column_says_what_it_is(db: Psql) -> None:
+    silent = await db.fetch(
+        """SELECT c.relname, a.attname FROM pg_class c
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum >= 0 AND NOT a.attisdropped
+           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname !~ 'yoyo'
+             AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)"""
+    )
+    assert silent == []
+
+
 HEADERS = {
     path.stem: re.findall(r"^--   (SELECT .*?;)", path.read_text(), re.M | re.S)[0].replace("\n--", "\n")
     for path in sorted(FUNCTIONS.glob("*.sql"))
