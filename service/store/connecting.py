@@ -18,7 +18,7 @@ OPTIONS = "-c search_path=public -c lock_timeout=2s -c client_min_messages=warni
 def parameters(dsn: str) -> dict[str, Any]:
     """What libpq needs to connect as the migrator; takes every form of DSN. Raises Invalid."""
     try:
-        given = conninfo_to_dict(dsn, connect_timeout=10, application_name="annals migrate")
+        given = {"connect_timeout": 10, "application_name": "annals migrate"} | conninfo_to_dict(dsn)
     except psycopg.ProgrammingError as error:
         raise Invalid(f"The database URL is not one: {error}.", hint="See DATABASE_URL.") from None
     return given | {"options": f"{given.get('options') or ''} {OPTIONS}".strip()}

@@ -9,6 +9,8 @@ from service.errors import AnnalsError, DatabaseUnavailable, Invalid, from_sqlst
 
 # 22: a value that PostgreSQL cannot take, such as a zero byte in a text.
 BAD_VALUE = "22"
+# asyncpg's words for a connection, or a pool, that has ended.
+ENDED = ("closed", "closing", "released back to the pool")
 # What a long-lived connection ends with; its keeper connects again.
 LOST = (AnnalsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -28,7 +30,7 @@ def translated() -> Iterator[None]:
     except asyncpg.DataError as error:
         raise Invalid(f"A value does not fit: {error}.") from error
     except asyncpg.InterfaceError as error:
-        if "clos" in str(error):  # "connection is closed", "pool is closing": the words of asyncpg
+        if any(word in str(error) for word in ENDED):
             raise DatabaseUnavailable("The database is not available.", hint=str(error)) from error
         raise
     except asyncpg.InternalClientError as error:

@@ -8,14 +8,14 @@ may not have been executed; nothing here sends it again.
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, Self, cast
 
 import asyncpg
 
 from service.errors import DatabaseUnavailable
 from service.sections import DatabaseSettings
-from service.store.errors import translated
+from service.store.errors import LOST, translated
 from service.store.wire import Connection, prepare_connection
 
 CONNECT_SECONDS = 10.0
@@ -103,13 +103,22 @@ class Database:
         Raises DatabaseUnavailable when none is free or can be made within `timeout` seconds.
         """
         with translated():
+            proxy = await self._pool.acquire(timeout=timeout)
+            connection = cast("Connection", proxy)
             try:
-                async with self._pool.acquire(timeout=timeout) as proxy:
-                    yield cast("Connection", proxy)
+                yield connection
+            except asyncpg.InternalClientError:
+                # asyncpg has lost track of its state: it must not serve another one.
+                connection.terminate()
+                raise
             except asyncpg.ReadOnlySQLTransactionError:
                 # We hold connections to a server that is a standby now; the next ones go to the new primary.
                 await self._pool.expire_connections()
                 raise
+            finally:
+                # That it broke after its work was done is not that work's failure.
+                with suppress(*LOST):
+                    await self._pool.release(proxy)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -162,7 +171,7 @@ async def close_quietly(connection: Connection, timeout: float = 2.0) -> None:
     """Close a connection that may be broken already."""
     try:
         await connection.close(timeout=timeout)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except LOST:
         connection.terminate()
 
 

@@ -167,7 +167,7 @@ class TaskStore:
         return [Ended(*row) for row in rows]
 
     async def cancellations(self, task_ids: Sequence[str]) -> set[str]:
-        """Those of these tasks that were asked to stop."""
+        """Those of these tasks that are to stop: asked to, or gone with their agent."""
         return {row[0] for row in await self._db.fetch(SQL.cancellations, task_ids)}
 
     async def get(self, task_id: str) -> Task | None:

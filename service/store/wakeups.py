@@ -145,7 +145,12 @@ class Wakeups:
     async def _listen(self) -> None:
         """One connection from its beginning to its end; never returns, raises one of LOST."""
         self._lost = asyncio.Event()
-        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_SECONDS,
+            statement_cache_size=0,
+            server_settings={"application_name": "annals wake-ups"},
+        )
         connection.add_termination_listener(lambda _: self._lost.set())
         try:
             listened: set[str] = set()

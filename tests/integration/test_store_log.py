@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -21,7 +22,7 @@ from service.store.wire import Json, encode
 
 ACTOR = "psql:tests"
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 
 
 @pytest.fixture
@@ -183,15 +184,26 @@ async def test_an_absent_database_is_unavailable_after_the_patience() -> None:
 
 async def test_cut_connections_are_one_error_and_then_new_ones(pool: Database, database: str) -> None:
     killer = await asyncpg.connect(database)
-    async with pool.acquire() as held:
-        await killer.execute(CUT)
+    for _ in range(20):  # asyncpg learns of a cut at one of several moments, and says it differently
+        async with pool.acquire():
+            with pytest.raises(DatabaseUnavailable):
+                async with pool.session() as session:
+                    await killer.execute(CUT)
+                    await session.fetchval("SELECT 1")
         with pytest.raises(DatabaseUnavailable):
-            async with pool.session() as session:
+            async with pool.acquire() as connection:
                 await killer.execute(CUT)
-                await session.fetchval("SELECT 1")
-    assert held is not None
+                await connection.fetchval("SELECT 1")
+        assert await answer(pool) == 1
     await killer.close()
-    assert await pool.fetchval("SELECT 1") == 1
+
+
+async def answer(pool: Database) -> object:
+    """Each idle connection that was cut a moment ago may cost one error."""
+    for _ in range(load().database.pool_max):
+        with suppress(DatabaseUnavailable):
+            return await pool.fetchval("SELECT 1")
+    return None
 
 
 async def test_a_statement_that_takes_too_long_is_unavailable(database: str) -> None:

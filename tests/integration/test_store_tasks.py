@@ -201,7 +201,8 @@ async def test_progress_is_kept_and_tells_of_a_cancellation(tasks: TaskStore) ->
     (changed,) = await tasks.cancel([task.task_id], "enough", actor=ACTOR)
     assert (changed.outcome, changed.status) == ("cancellation_requested", "running")
     assert await tasks.progress(*report) == [(task.task_id, "cancellation_requested")]
-    assert await tasks.cancellations([task.task_id, "task-none"]) == {task.task_id}
+    (waiting,) = await enqueue(tasks, {})
+    assert await tasks.cancellations([task.task_id, waiting, "task-gone"]) == {task.task_id, "task-gone"}
 
 
 async def test_cancel_and_retry_answer_for_each_task(tasks: TaskStore) -> None:

@@ -16,7 +16,7 @@ SETTINGS = WakeupSettings(ring_interval_ms=5, self_test_seconds=30)
 SLOW_BELL = WakeupSettings(ring_interval_ms=300, self_test_seconds=30)
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 PATIENCE = 10
 
 
