@@ -110,23 +110,24 @@ class Flusher:
         return True
 
     async def _flush(self, now: float) -> None:
-        reports = self._reports.due(now)
-        last_words, self._last_words = self._last_words, []
-        if reports or last_words:
-            await self._progress.deliver(reports + last_words)
+        # All taken in one moment: an end that comes while progress is being written waits for its last words.
+        reports = self._reports.due(now) + self._last_words
+        self._last_words = []
         batch = [self._endings.popleft() for _ in range(min(len(self._endings), self._batch))]
-        if batch:
-            self._in_flight = len(batch)
-            is_delivered = False
-            try:
+        self._in_flight = len(batch)
+        is_delivered = False
+        try:
+            if reports:
+                await self._progress.deliver(reports)
+            if batch:
                 await self._ends.deliver(batch)
-                is_delivered = True
-            finally:
-                self._in_flight = 0
-                if not is_delivered:
-                    # Stopped or broken half way: what is not confirmed is still to be written.
-                    self._endings.extendleft(reversed(batch))
-                self._flushed.set()
+            is_delivered = True
+        finally:
+            self._in_flight = 0
+            if not is_delivered:
+                # Stopped or broken half way: what is not confirmed is still to be written.
+                self._endings.extendleft(reversed(batch))
+            self._flushed.set()
 
     async def _send_ends(self, batch: list[Ending]) -> None:
         records = [record for ending in batch for record in ending.records]

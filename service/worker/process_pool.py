@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 # How a broken socket shows; the process behind it is gone or about to go.
 DIED = (ConnectionError, asyncio.IncompleteReadError)
 
+ENDING_SECONDS = 1.0
+
 
 class Child:
     """A child process and the socket to it."""
@@ -66,8 +68,13 @@ class Child:
     async def close(self) -> str:
         """End it, and say how it ended."""
         self._writer.close()
-        self.kill()
-        code = await self.process.wait()
+        # It ends when its socket does. Killed while it is ending, its exit code would be lost.
+        try:
+            async with asyncio.timeout(ENDING_SECONDS):
+                code = await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            code = await self.process.wait()
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from service.errors import DatabaseUnavailable
 from service.model.events import Event
 from service.model.task import Task
 from service.settings import Settings, load
+from service.store.fleet import FleetStore, WorkerRow
 from service.store.log import LogReader
+from service.store.pool import Database
 from service.store.wakeups import Wakeup
-from service.worker.registry import Registry
+from service.worker.registry import DEFAULT, Registry
 from service.worker.worker import Equipment, Worker, equip
 
 QUICK = {
@@ -29,6 +32,8 @@ class Bench:
         self.settings, self.worker, self.equipment = settings, worker, equipment
         self.tasks = worker.tasks
         self.log = LogReader(equipment.machinery)
+        self.fleet = FleetStore(equipment.machinery)
+        self.code: int | None = None
         self.shutdown = asyncio.Event()
         self._grown: Wakeup = equipment.wakeups.subscribe("annals_events")
 
@@ -40,14 +45,57 @@ class Bench:
         (made,) = await self.tasks.enqueue([draft], actor="test", ring=True)
         return made.task_id
 
+    async def enqueue_many(self, task_type: str, number: int) -> list[str]:
+        """Enqueue tasks with params {n: 0..number-1}."""
+        drafts = [{"task_type": task_type, "params": {"n": n}} for n in range(number)]
+        return [made.task_id for made in await self.tasks.enqueue(drafts, actor="test", ring=True)]
+
+    async def count(self, event_type: str) -> int:
+        """How many events of a type there are."""
+        return len([e for e in await self.log.events_after(0, 1_000_000) if e.type == event_type])
+
+    async def until_count(self, event_type: str, number: int, timeout: float = 30.0) -> None:
+        """Wait until there are so many events of a type."""
+        async with asyncio.timeout(timeout):
+            while True:
+                self._grown.clear()
+                if await self.count(event_type) >= number:
+                    return
+                await self._grown.wait(0.2)
+
+    async def until_published(self, task_type: str, timeout: float = 20.0) -> None:
+        """Wait until a worker that has this type has registered."""
+        async with asyncio.timeout(timeout):
+            while not any(task_type in w.task_types for w in await self.fleet.workers(live_only=True)):
+                self._grown.clear()
+                await self._grown.wait(0.1)
+
+    async def until_live(self, number: int, among_not: frozenset[int] | set[int] = frozenset()) -> set[int]:
+        """Wait until so many other workers live, not counting some; gives their process ids."""
+        mine = self.worker.identity.worker_id
+        async with asyncio.timeout(30):
+            while True:
+                self._grown.clear()
+                live = {w.pid for w in await self.fleet.workers(live_only=True) if w.worker_id != mine}
+                if len(live - among_not) >= number:
+                    return live - among_not
+                await self._grown.wait(0.1)
+
+    async def workers_afterwards(self, database: str) -> list[WorkerRow]:
+        """The workers as the database knows them, also after the bench has ended."""
+        async with await Database.open(self.settings.database, database) as db:
+            return await FleetStore(db).workers()
+
     async def until(self, task_id: str, *types: str, count: int = 1, timeout: float = 20.0) -> Event:
         """Wait until the log has the count-th event of one of these types for the task."""
         async with asyncio.timeout(timeout):
             while True:
                 self._grown.clear()
-                found = [e for e in await self.log.stream("task", task_id) if e.type in types]
-                if len(found) >= count:
-                    return found[count - 1]
+                # A test may have cut the connection; the next look takes another.
+                with suppress(DatabaseUnavailable):
+                    found = [e for e in await self.log.stream("task", task_id) if e.type in types]
+                    if len(found) >= count:
+                        return found[count - 1]
                 await self._grown.wait(0.2)
 
     async def outcome(self, task_id: str, timeout: float = 20.0) -> Task:
@@ -60,6 +108,13 @@ class Bench:
     async def life(self, task_id: str) -> list[str]:
         """The types of its events, in order."""
         return [event.type for event in await self.log.stream("task", task_id)]
+
+
+def with_shared_tasks() -> Registry:
+    """A registry with the handlers of worker_tasks, which other processes can import."""
+    from tests.integration import worker_tasks
+
+    return Registry(kind for kind in DEFAULT if kind.handler.__module__ == worker_tasks.__name__)
 
 
 @asynccontextmanager
