@@ -8,7 +8,7 @@ import click
 
 from service import __version__
 
-NAME_WIDTH, TEXT_WIDTH = 12, 58
+NAME_WIDTH, TEXT_WIDTH = 13, 77
 
 
 class Startup:
@@ -37,4 +37,4 @@ class Startup:
     def ready(self, hint: str) -> None:
         """The last line."""
         took = time.perf_counter() - self._began
-        click.echo(f"{click.style(f'Ready in {took:.1f} s.', bold=True)} {hint}")
+        click.echo(f"{click.style(f'Ready in {took:.1f} s.', bold=True)} {hint}\n")
