@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from service.api.event_models import Cursor, Entry, EventFilter, render
 from service.api.log_reads import Log
 from service.errors import DatabaseUnavailable
-from service.store.wakeups import Wakeup
+from service.store.wakeups import EVERYTHING, Wakeup
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,8 @@ class Feed:
         while not self.closed:
             # Clear, then look: what rings during the look must not be lost.
             self._wakeup.clear()
+            if EVERYTHING in self._wakeup.payloads():
+                self._forget()  # connections were lost, perhaps to another server: look whose log this is
             more = False
             try:
                 more = self._clients > 0 and await self._advance()
@@ -87,12 +89,19 @@ class Feed:
         self._wakeup.set()
         self._tell()
 
+    def is_another(self, epoch: str | None, generation: int) -> bool:
+        """Whether the log is another one than a stream of this epoch and generation began with."""
+        return generation != self.generation or (self._head is not None and self._head.epoch != epoch)
+
     async def place(self, after: Cursor | None) -> tuple[Cursor, bool]:
         """Where a stream begins: after a cursor, or at the end; True when the cursor is of another log.
 
         Raises DatabaseUnavailable.
         """
         epoch, end = await self._log.epoch(), await self._log.last_position()
+        if self._head is not None and self._head.epoch != epoch:
+            self._forget()
+            self._wakeup.set()
         is_reset = after is not None and (after.epoch not in (None, epoch) or after.position > end)
         if after is None or is_reset:
             return Cursor(epoch, await self._log.stable_position()), is_reset

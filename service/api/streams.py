@@ -57,11 +57,12 @@ async def stream(request: Request[None, StreamQuery, None]) -> web.StreamRespons
     after = _start(request.http.headers.get("Last-Event-ID"), wanted.after)
     response = web.StreamResponse(headers=HEADERS)
     with feed.client():
+        generation = feed.generation
         first = await feed.place(after)
         await response.prepare(request.http)
         with suppress(ConnectionError):  # the client left, or was cut
             await _write(request.http, response, RETRY)
-            async for message in _messages(feed, first, wanted):
+            async for message in _messages(feed, generation, first, wanted):
                 await _write(request.http, response, message)
     return response
 
@@ -74,17 +75,18 @@ def _start(last_event_id: str | None, after: str | None) -> Cursor | None:
         raise Invalid(f"Last-Event-ID is {error}.") from None
 
 
-async def _messages(feed: Feed, first: tuple[Cursor, bool], wanted: EventFilter) -> AsyncIterator[bytes]:
+async def _messages(
+    feed: Feed, generation: int, first: tuple[Cursor, bool], wanted: EventFilter
+) -> AsyncIterator[bytes]:
     """What goes over the wire; a heartbeat carries the position up to which everything was told."""
     cursor, is_reset = first
-    generation = feed.generation
     clock = asyncio.get_running_loop().time
     beat_at = clock() + HEARTBEAT_SECONDS
     if is_reset:
         yield _reset(cursor)
     while not feed.closed:
         try:
-            if feed.generation != generation:
+            if feed.is_another(cursor.epoch, generation):
                 generation, (cursor, _) = feed.generation, await feed.place(None)
                 yield _reset(cursor)
             entries, position = await feed.read(cursor.position, wanted, max(0.0, beat_at - clock()))
@@ -92,7 +94,7 @@ async def _messages(feed: Feed, first: tuple[Cursor, bool], wanted: EventFilter)
             yield b": the database is away\n\n"
             await asyncio.sleep(PAUSE_SECONDS)
             continue
-        if feed.generation != generation:
+        if feed.is_another(cursor.epoch, generation):
             continue
         cursor = Cursor(cursor.epoch, position)
         if entries or clock() >= beat_at:

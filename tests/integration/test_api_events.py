@@ -129,6 +129,21 @@ async def test_a_cursor_of_another_log_is_reset(api: Api, last: str) -> None:
     assert message["data"]["stream_id"] == task_id
 
 
+async def test_an_epoch_that_is_renewed_under_way_is_told_and_ends(api: Api) -> None:
+    """Nothing broke, so only a newcomer sees it; who was there already hears of it too."""
+    async with listening(api) as old:
+        await api.enqueue()
+        await take(old, 1)
+        await api.sql("UPDATE log_epoch SET epoch = gen_random_uuid()")
+        async with listening(api) as new:
+            task_id = await api.enqueue()
+            told = await take(new, 1)
+            while told[-1].get("event") == "reset":
+                told += await take(new, 1)
+            assert len(told) <= 2 and told[-1]["data"]["stream_id"] == task_id
+        assert (await take(old, 1))[0]["event"] == "reset"
+
+
 async def test_a_cursor_behind_rolled_back_positions_is_no_other_log(api: Api) -> None:
     with pytest.raises(ZeroDivisionError):
         async with api.db.transaction():

@@ -119,6 +119,31 @@ async def test_a_stream_outlives_the_outage_and_misses_nothing(link: Link, datab
             assert ids[1].encode() in chunk
 
 
+@pytest.mark.parametrize(
+    "loss", ["UPDATE log_epoch SET epoch = gen_random_uuid()", "SELECT setval('events_position', 1)"]
+)
+async def test_a_stream_is_told_that_the_log_is_another_one(link: Link, database: str, loss: str) -> None:
+    """As after a failover that lost the last events, whose positions are then handed out again."""
+    async with running(link.dsn, behind=database) as api:
+        for _ in range(3):
+            await api.enqueue()
+        async with (
+            api.http.get(f"{api.url}/api/v1/events/stream", headers=KEY) as response,
+            asyncio.timeout(20),
+        ):
+            await response.content.readuntil(b"\n\n")
+            await api.enqueue()
+            assert b"task.enqueued" in await response.content.readuntil(b"\n\n")
+            await link.cut()
+            await api.sql(loss)
+            await link.mend()
+            while (chunk := await response.content.readuntil(b"\n\n")).startswith(b":"):
+                pass
+            assert b"\nevent: reset\n" in chunk
+            epoch = str(await api.sql("SELECT epoch FROM log_epoch"))
+            assert chunk.startswith(f"id: {epoch}:".encode())
+
+
 async def test_it_is_ready_once_everything_is_there(database: str) -> None:
     async with running(database) as api:
         while (ready := await api.call("GET", "/readyz")).status != 200:
