@@ -1,7 +1,6 @@
 """What every command shares: the context, output as table or JSON lines, errors as exit codes."""
 
 import importlib
-import importlib.util
 import json
 import os
 import sys
@@ -140,8 +139,7 @@ class LazyGroup(click.Group):
         self.lazy = dict(lazy or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        present = {name for name, target in self.lazy.items() if _importable(target.partition(":")[0])}
-        return sorted({*super().list_commands(ctx), *present})
+        return sorted({*super().list_commands(ctx), *self.lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.lazy:
@@ -160,13 +158,6 @@ class LazyGroup(click.Group):
         except (ConnectionRefusedError, ConnectionResetError) as error:
             unreachable = DatabaseUnavailable("The database is not available.", hint=str(error))
             raise CommandFailed(unreachable, False) from error
-
-
-def _importable(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def parse_assignments(pairs: Iterable[str]) -> dict[str, object]:

@@ -45,7 +45,12 @@ def api(context: Context, host: str | None, port: int | None) -> None:
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke API keys. A key is shown once: only its hash is kept."""
+    """Create, list and revoke API keys. A key is shown once: only its hash is kept.
+
+    \b
+    Example: annals keys create ci --scope write
+             annals keys list
+    """
 
 
 @keys.command()

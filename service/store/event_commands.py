@@ -39,7 +39,12 @@ class Wanted:
 
 @click.group()
 def events() -> None:
-    """Read the log: follow it, or show a stream."""
+    """Read the log: follow it, or show a stream.
+
+    \b
+    Example: annals events tail
+             annals events show task-100000000
+    """
 
 
 @events.command()

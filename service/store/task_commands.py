@@ -20,7 +20,12 @@ ATTEMPT_COLUMNS = ["attempt", "status", "started_at", "duration_ms", "worker_id"
 
 @click.group()
 def tasks() -> None:
-    """List, show, cancel and retry tasks."""
+    """List, show, cancel and retry tasks.
+
+    \b
+    Example: annals tasks list --status running
+             annals tasks show task-100000000
+    """
 
 
 @tasks.command("list")

@@ -50,7 +50,7 @@ def attempt_of() -> tuple[Attempt, Run, list[Verdict]]:
 
 def test_what_is_returned_is_the_result() -> None:
     assert returned({"a": 1}, 100) == Verdict("completed", result='{"a":1}')
-    assert returned(None, 100).result == "null"
+    assert returned(None, 100) == Verdict("completed")
 
 
 @pytest.mark.parametrize(
