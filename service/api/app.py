@@ -59,6 +59,8 @@ def build_app(services: Services, routes: Sequence[Route] = ()) -> web.Applicati
     for route in sorted(table, key=_literal_first):
         handler = endpoint(route, services, services.authenticator)
         app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET" and not route.stream:
+            app.router.add_route("HEAD", route.path, handler)
     docs.add_docs(app, table)
     app.on_response_prepare.append(stamp)
     app.cleanup_ctx.append(_feed)

@@ -4,6 +4,7 @@ import asyncio
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
 from service.api import requests
@@ -13,6 +14,7 @@ from service.api.problems import TimedOut
 from service.api.routing import Answered, Reply, Request, Route
 from service.api.services import Services
 from service.api.validation import parse_body, parse_params, parse_query
+from service.errors import Invalid
 
 NOT_SURE = "It may have taken effect: repeat it with the same Idempotency-Key, or look."
 
@@ -50,13 +52,22 @@ async def _read(
 ) -> Request[BaseModel | None, BaseModel | None, BaseModel | None]:
     """Validate everything before the handler runs. Raises Rejected, or what aiohttp raises for a big body."""
     params, query = parse_params(route, http), parse_query(route, http)
-    raw = await http.read() if http.can_read_body and http.method != "GET" else b""
+    raw = await _body(http) if http.can_read_body and route.method != "GET" else b""
     body = parse_body(route, raw)
     if route.takes_idempotency_key:
         key = requests.request_key(http.headers, caller.name, route.name, http.path_qs, raw)
         if key is not None:
             caller = requests.Caller(caller.name, caller.scopes, caller.correlation_id, caller.trace, key)
     return Request(body, query, params, caller, services, http)
+
+
+async def _body(http: web.Request) -> bytes:
+    try:
+        return await http.read()
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise Invalid(
+            "The body cannot be decoded.", hint="Check Content-Encoding and Content-Length."
+        ) from None
 
 
 def _rendered(route: Route, answered: Answered) -> web.StreamResponse:

@@ -1,6 +1,7 @@
 """Whatever is wrong with a request is said clearly, and nothing is written."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -101,7 +102,7 @@ BAD: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/queues/a/pause", {"reason": 1}, 422, "body.reason"),
     ("POST", "/queues/a/resume", {"reason": "x" * 1001}, 422, "body.reason"),
     ("GET", "/nothing", None, 404, "no such path"),
-    ("PUT", "/tasks", None, 405, "GET,POST"),
+    ("PUT", "/tasks", None, 405, "GET,HEAD,POST"),
     ("GET", "/healthz?x=1", None, 422, "takes no query"),
     ("GET", "/readyz?x=1", None, 422, "takes no query"),
 ]
@@ -140,6 +141,22 @@ def test_every_route_is_asked_for_badly() -> None:
 async def test_an_idempotency_key_that_is_none_is_refused(api: Api, key: str) -> None:
     answer = await api.call("POST", "/tasks", TASK, {"Idempotency-Key": key})
     assert answer.status == 422 and "Idempotency-Key" in answer.json["detail"]
+
+
+async def test_a_body_that_cannot_be_decoded_is_refused(api: Api) -> None:
+    answer = await api.call("POST", "/tasks", b"not gzip", {"Content-Encoding": "gzip"})
+    assert answer.status == 422 and "cannot be decoded" in answer.json["detail"]
+
+
+async def test_a_body_is_measured_after_it_was_inflated(api: Api) -> None:
+    bomb = gzip.compress(b" " * 10_000_000)
+    answer = await api.call("POST", "/tasks", bomb, {"Content-Encoding": "gzip"})
+    assert answer.status == 413
+
+
+async def test_head_is_get_without_the_body(api: Api) -> None:
+    answer = await api.call("HEAD", "/tasks")
+    assert (answer.status, answer.json) == (200, None) and int(answer.headers["Content-Length"]) > 0
 
 
 @pytest.mark.parametrize("given", ["", "with blank", "x" * 201])
