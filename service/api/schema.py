@@ -1,13 +1,27 @@
-"""Whether the database has this release's schema, asked seldom: the answer waits while somebody migrates."""
+"""Whether the database has the tables of this release.
+
+Functions that differ do not matter: while a release is rolled out, those of the newer one serve the older.
+"""
 
 import asyncio
 import time
 
-from service.errors import AnnalsError
-from service.store.migrate import check
+from service.errors import AnnalsError, Conflict
+from service.store.migrate import OBJECTS, check
 
 PATIENCE_SECONDS = 3.0
 KEEP_SECONDS = 30.0
+
+
+def pending_migrations(dsn: str) -> list[str]:
+    """The numbered migrations that are still to be applied. Raises DatabaseUnavailable."""
+    return [name for name in check(dsn) if name != OBJECTS]
+
+
+def require_schema(dsn: str) -> None:
+    """Raise Conflict, saying what to do, unless the database has the tables of this release."""
+    if pending := pending_migrations(dsn):
+        raise Conflict(f"The database lacks {', '.join(pending)}.", hint="Run `annals migrate` first.")
 
 
 class SchemaCheck:
@@ -35,6 +49,6 @@ class SchemaCheck:
 
     def _ask(self) -> bool:
         try:
-            return not check(self._dsn)
+            return not pending_migrations(self._dsn)
         except AnnalsError:
             return False

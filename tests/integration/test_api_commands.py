@@ -6,9 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import aiohttp
+
+from tests.conftest import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +78,17 @@ async def test_the_server_takes_a_created_key_and_ends_on_sigterm(database: str)
     finally:
         if process.returncode is None:
             process.kill()
+
+
+def test_a_database_that_is_not_migrated_is_refused(server: Server) -> None:
+    name = f"annals_test_empty_{uuid.uuid4().hex}"
+    server.execute("CREATE DATABASE {}", name)
+    try:
+        done = annals(server.dsn(name), "api", "--port", "0")
+    finally:
+        server.execute("DROP DATABASE {} WITH (FORCE)", name)
+    assert done.returncode == 4
+    assert "0001" in done.stderr and "annals migrate" in done.stderr
 
 
 async def test_a_port_that_is_taken_is_said(database: str) -> None:
