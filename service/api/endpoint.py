@@ -26,9 +26,11 @@ def endpoint(route: Route, services: Services, authenticator: Authenticator) -> 
 
     async def serve(http: web.Request) -> web.StreamResponse:
         try:
-            async with asyncio.timeout(None if route.stream else seconds):
+            async with asyncio.timeout(seconds) as limit:
                 caller = await _caller(http)
                 request = await _read(route, services, http, caller)
+                if route.stream:
+                    limit.reschedule(None)
                 return _rendered(route, await route.handler(request))
         except TimeoutError as error:
             hint = NOT_SURE if route.method != "GET" else "Ask for less, or try again."

@@ -47,7 +47,8 @@ async def check_webhooks(services: Services, tasks: Sequence[dict[str, Any]]) ->
     """Raise Invalid unless every webhook_url may be called."""
     allow = services.settings.webhooks.allow_http_localhost
     urls = {task["webhook_url"] for task in tasks if task.get("webhook_url")}
-    await asyncio.gather(*(check_webhook_url(url, allow_localhost=allow) for url in urls))
+    if urls:
+        await asyncio.gather(*(check_webhook_url(url, allow_localhost=allow) for url in urls))
 
 
 def ring_for(services: Services, outcomes: Sequence[Enqueued]) -> None:
