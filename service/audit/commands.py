@@ -54,9 +54,10 @@ def verify(context: Context, names: tuple[str, ...]) -> None:
 
     async def work(db: Database, stop: asyncio.Event) -> int:
         verification = await start_verification(db, names)
+        verification.stop = stop
         shown: list[Finding] = []
         with _progress(context, verification) as tell:
-            async for finding in verify_read_models(db, verification, stop, tell=tell):
+            async for finding in verify_read_models(db, verification, tell):
                 if context.as_json:
                     emit_json_lines([asdict(finding) | {"explanation": finding.explanation}])
                 elif len(shown) < SHOWN_ROWS:
@@ -83,9 +84,10 @@ def rebuild(context: Context, read_model: str) -> None:
 
     async def work(db: Database, stop: asyncio.Event) -> int:
         verification = await start_verification(db, [read_model])
+        verification.stop = stop
         rows = 0
         with _progress(context, verification) as tell:
-            async for repaired in rebuild_read_models(db, verification, f"cli:{getpass.getuser()}", stop):
+            async for repaired in rebuild_read_models(db, verification, f"cli:{getpass.getuser()}"):
                 rows += repaired
                 tell()
         record = {
@@ -159,7 +161,7 @@ def _progress(context: Context, verification: Verification) -> Iterator[Callable
     with Progress(
         *columns, TimeRemainingColumn(), console=console, disable=context.as_json or not console.is_terminal
     ) as bar:
-        task = bar.add_task("folding the log", total=verification.events_expected or None, rate="")
+        task = bar.add_task("folding the log", total=verification.head or None, rate="")
 
         def tell() -> None:
             speed = bar.tasks[0].speed
@@ -179,7 +181,7 @@ def _show_outcome(context: Context, verification: Verification, shown: list[Find
     names = [model.name for model in verification.read_models]
     if context.as_json:
         counts = {"streams": verification.streams, "events": verification.events, "findings": findings}
-        emit_json_lines([{"verified": names, **counts, "interrupted": verification.interrupted}])
+        emit_json_lines([{"verified": names, **counts, "interrupted": verification.stop.is_set()}])
         return
     if shown:
         context.table("Findings", FINDING_COLUMNS, map(_finding_row, shown))
@@ -187,7 +189,7 @@ def _show_outcome(context: Context, verification: Verification, shown: list[Find
         context.say(f"... and {findings - len(shown):,} more; --json prints all of them.")
     outcome = f"{findings:,} findings" if findings else "every row is what the log says"
     context.say(f"{_folded(verification)}: {outcome} ({', '.join(names)})")
-    if verification.interrupted:
+    if verification.stop.is_set():
         context.say("Interrupted: the rest was not looked at.")
 
 
@@ -209,4 +211,4 @@ def _row(step: Step) -> list[object]:
 
 
 def _exit_code(verification: Verification) -> int:
-    return 130 if verification.interrupted else int(bool(verification.found))
+    return 130 if verification.stop.is_set() else int(bool(verification.found))

@@ -48,9 +48,9 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def log_size(self) -> int:
-        """About how many events there are: the head of the log."""
-        return int(await self._connection.fetchval(QUERIES["log_size"]))
+    async def head(self) -> int:
+        """The last position that was handed out: about as many events as there are."""
+        return int(await self._connection.fetchval(QUERIES["head"]))
 
     async def stream_types(self) -> list[tuple[str, bool]]:
         """Every stream type of the log, and whether the heads of its streams are rows of their own."""
@@ -67,12 +67,19 @@ class Reader:
             for row in rows
         ]
 
-    async def next_streams(self, stream_type: str, after: str, chunk: Chunk) -> dict[str, int]:
-        """The next streams of a type, in order, with the number of their events; empty at the end."""
+    async def next_streams(
+        self, stream_type: str, after: str, head: int, chunk: Chunk
+    ) -> tuple[dict[str, int], str | None]:
+        """The next streams of a type, in order, with the number of their events; and where to go on.
+
+        Streams that began after `head` are left out, so that the first may be empty before the end, which
+        is told by None as the second.
+        """
         rows = await self._connection.fetch(
-            QUERIES["next_streams"], stream_type, after, chunk.streams, chunk.events
+            QUERIES["next_streams"], stream_type, after, chunk.streams, chunk.events, head
         )
-        return {row["stream_id"]: row["length"] for row in rows}
+        last = rows[-1]["stream_id"] if rows else None
+        return {row["stream_id"]: row["length"] for row in rows if not row["is_new"]}, last
 
     async def broken_streams(self, stream_type: str, ids: Sequence[str]) -> list[Mapping[str, Any]]:
         """Streams whose versions have holes or are out of order: stream_id, version, expected."""

@@ -6,7 +6,7 @@ themselves are gone through for rows that no stream accounts for.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,20 +24,31 @@ EXPLAINED_LENGTH = 10_000
 
 @dataclass(slots=True)
 class Verification:
-    """How far a verify has come: what it will look at, and what it has seen."""
+    """What a run looks at, and how far it has come. Setting `stop` ends it after the chunk at hand.
+
+    Streams that began after `head`, the log's head when it started, are not looked at.
+    """
 
     read_models: Sequence[ReadModel]
-    events_expected: int
+    head: int
+    chunk: Chunk
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
     events: int = 0
     found: dict[str, int] = field(default_factory=dict)
-    interrupted: bool = False
 
-    def count(self, finding: Finding) -> None:
+    def seen(self, streams: Mapping[str, int]) -> None:
+        """Count streams, given with the number of their events."""
+        self.streams += len(streams)
+        self.events += sum(streams.values())
+
+    def count(self, finding: Finding) -> Finding:
+        """Count a finding and give it back."""
         self.found[finding.read_model] = self.found.get(finding.read_model, 0) + 1
+        return finding
 
 
-async def start(db: Database, names: Iterable[str] = ()) -> Verification:
+async def start(db: Database, names: Iterable[str] = (), chunk: Chunk | None = None) -> Verification:
     """Look up what there is to verify: all read models, or those named. Raises NotFound."""
     async with snapshot(db) as connection:
         reader = Reader(connection)
@@ -45,43 +56,29 @@ async def start(db: Database, names: Iterable[str] = ()) -> Verification:
         names = list(names) or list(known)
         if unknown := [name for name in names if name not in known]:
             raise NotFound(f"Read model not found: {unknown[0]}", hint=f"Read models: {', '.join(known)}.")
-        return Verification([known[name] for name in names], await reader.log_size())
+        return Verification([known[name] for name in names], await reader.head(), chunk or Chunk())
 
 
 async def verify(
-    db: Database,
-    run: Verification,
-    stop: asyncio.Event | None = None,
-    chunk: Chunk | None = None,
-    tell: Callable[[], None] = lambda: None,
+    db: Database, run: Verification, tell: Callable[[], None] = lambda: None
 ) -> AsyncIterator[Finding]:
-    """Go through log and tables and yield what does not hold. Ends early on `stop`.
-
-    `run` is kept up to date, and `tell` is called after each chunk.
-    """
-    stop = stop or asyncio.Event()
+    """Go through log and tables and yield what does not hold; `tell` is called after each chunk."""
     async with snapshot(db) as connection:
         stream_types = await Reader(connection).stream_types()
     for stream_type, headed in stream_types:
         models = [model for model in run.read_models if is_fed_by(model, stream_type, headed)]
-        after = ""
-        while models and not stop.is_set():
+        last: str | None = "" if models else None
+        while last is not None and not run.stop.is_set():
             async with snapshot(db) as connection:
-                streams = await Reader(connection).next_streams(stream_type, after, chunk or Chunk())
-                findings = await _Look(Reader(connection), stream_type, streams, models, run).findings()
-            if not streams:
-                break
-            after = list(streams)[-1]
-            run.streams += len(streams)
-            run.events += sum(streams.values())
+                reader = Reader(connection)
+                streams, last = await reader.next_streams(stream_type, last, run.head, run.chunk)
+                findings = await _Look(reader, stream_type, streams, models, run).findings()
+            run.seen(streams)
             tell()
             for finding in findings:
-                run.count(finding)
-                yield finding
-    async for finding in _strays(db, run, stop):
-        run.count(finding)
-        yield finding
-    run.interrupted = stop.is_set()
+                yield run.count(finding)
+    async for finding in _strays(db, run):
+        yield run.count(finding)
 
 
 def is_fed_by(model: ReadModel, stream_type: str, headed: bool) -> bool:
@@ -89,15 +86,16 @@ def is_fed_by(model: ReadModel, stream_type: str, headed: bool) -> bool:
     return model.stream_type == stream_type if model.stream_type else not headed
 
 
-async def _strays(db: Database, run: Verification, stop: asyncio.Event) -> AsyncIterator[Finding]:
+async def _strays(db: Database, run: Verification) -> AsyncIterator[Finding]:
     for model in run.read_models:
         for page in range(0, model.pages, PAGES_AT_ONCE):
-            if stop.is_set():
+            if run.stop.is_set():
                 return
             async with snapshot(db) as connection:
                 rows = await Reader(connection).strays(model.name, page, page + PAGES_AT_ONCE - 1)
             for row in rows:
-                yield Finding("stray", model.name, f"{row['stream_type']}/{row['stream_id']}", row["row_key"])
+                stream = f"{row['stream_type']}/{row['stream_id']}"
+                yield Finding("stray", model.name, stream, row["row_key"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,9 @@ class _Look:
     async def findings(self) -> list[Finding]:
         if not self.streams:
             return []
-        return [*await self._holes(), *await self._differences(list(self.streams))]
+        holes = await self._holes()
+        broken = {finding.stream for finding in holes}
+        return [*holes, *await self._differences(list(self.streams), broken)]
 
     async def _holes(self) -> list[Finding]:
         return [
@@ -127,35 +127,36 @@ class _Look:
             for row in await self.reader.broken_streams(self.stream_type, list(self.streams))
         ]
 
-    async def _differences(self, ids: list[str]) -> list[Finding]:
+    async def _differences(self, ids: list[str], broken: Collection[str]) -> list[Finding]:
         """Fold and compare; streams that cannot be folded are split off by halves, to hide no other."""
         problem = await self.reader.fold(self.stream_type, ids)
         if problem is None:
             rows = [
-                (model.name, row)
+                (model, row)
                 for model in self.models
                 for row in await self.reader.differences(model.name, self.stream_type, ids)
             ]
-            return [await self._finding(name, row) for name, row in rows]
+            return [await self._finding(model, row, broken) for model, row in rows]
         if len(ids) == 1:
             return [Finding("unfoldable", "events", f"{self.stream_type}/{ids[0]}", {}, detail=problem)]
         middle = len(ids) // 2
-        return [*await self._differences(ids[:middle]), *await self._differences(ids[middle:])]
+        first, second = ids[:middle], ids[middle:]
+        return [*await self._differences(first, broken), *await self._differences(second, broken)]
 
-    async def _finding(self, read_model: str, row: Mapping[str, Any]) -> Finding:
+    async def _finding(self, model: ReadModel, row: Mapping[str, Any], broken: Collection[str]) -> Finding:
         kept, folded, stream_id = row["kept"], row["folded"], row["stream_id"]
+        stream = f"{self.stream_type}/{stream_id}"
         version: int | None = None
         unexplained: tuple[str, ...] = ()
-        few = self.run.found.get(read_model, 0) < EXPLAINED_ROWS
-        if kept is not None and few and self.streams[stream_id] <= EXPLAINED_LENGTH:
-            states = await self.reader.row_states(read_model, self.stream_type, stream_id, row["row_key"])
-            version, unexplained = explain(kept, [(state["version"], state["state"]) for state in states])
-        return Finding(
-            kind_of(kept, folded),
-            read_model,
-            f"{self.stream_type}/{stream_id}",
-            row["row_key"],
-            differing_columns(kept, folded),
-            version,
-            unexplained,
-        )
+        few = self.run.found.get(model.name, 0) < EXPLAINED_ROWS
+        if kept is not None and few and self.streams[stream_id] <= EXPLAINED_LENGTH and stream not in broken:
+            told = await self.reader.row_states(model.name, self.stream_type, stream_id, row["row_key"])
+            states = [(step["version"], _without(model.free_columns, step["state"])) for step in told]
+            version, unexplained = explain(_without(model.free_columns, kept) or {}, states)
+        columns = differing_columns(kept, folded)
+        kind = kind_of(kept, folded)
+        return Finding(kind, model.name, stream, row["row_key"], columns, version, unexplained)
+
+
+def _without(columns: Collection[str], row: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return row and {name: value for name, value in row.items() if name not in columns}

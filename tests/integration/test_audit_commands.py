@@ -1,0 +1,129 @@
+"""The commands `annals audit ...`: what they print, and how they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def annals(dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        env=os.environ | {"DATABASE_URL": dsn},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def records(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def lived(database: str) -> str:
+    """A database with one completed task and one that waits; the DSN."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        for statement in (
+            """SELECT publish_task_types('[{"task_type": "noop", "code_version": "1"}]')""",
+            "SELECT enqueue_task('noop', task_id => 't-1'), enqueue_task('noop', task_id => 't-2')",
+            "SELECT claim_tasks('w-1', '{default}', '{noop}', 1)",
+            "SELECT complete_task('t-1', 2, '42')",
+        ):
+            connection.execute(statement.encode())
+    return database
+
+
+def tamper(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("UPDATE background_tasks SET result = '43' WHERE task_id = 't-1'")
+
+
+def test_a_verify_without_findings_ends_with_0(lived: str) -> None:
+    done = annals(lived, "audit", "verify")
+    assert done.returncode == 0, done.stderr
+    assert "4 events of 2 streams folded: every row is what the log says" in done.stdout
+
+
+def test_findings_end_with_1_and_a_rebuild_mends_them(lived: str) -> None:
+    tamper(lived)
+    found = annals(lived, "audit", "verify", "--read-model", "background_tasks")
+    assert found.returncode == 1
+    assert "task_id=t-1" in found.stdout and "no version explains result" in found.stdout
+    mended = annals(lived, "audit", "rebuild", "background_tasks")
+    assert mended.returncode == 0 and "background_tasks: 1 row replaced" in mended.stdout
+    assert annals(lived, "audit", "verify").returncode == 0
+
+
+def test_json_gives_a_line_for_each_finding_and_one_for_the_whole(lived: str) -> None:
+    tamper(lived)
+    finding, whole = records(annals(lived, "audit", "verify", "--json"))
+    assert (finding["kind"], finding["stream"], finding["unexplained"]) == ("differs", "task/t-1", ["result"])
+    assert (whole["streams"], whole["events"], whole["findings"]) == (2, 4, 1)
+    [mended] = records(annals(lived, "audit", "rebuild", "background_tasks", "--json"))
+    assert mended == {"read_model": "background_tasks", "streams": 2, "events": 4, "rows": 1}
+
+
+def test_an_unknown_read_model_ends_with_3_and_the_known_ones(lived: str) -> None:
+    for command in (("verify", "--read-model", "nope"), ("rebuild", "nope")):
+        done = annals(lived, "audit", *command)
+        assert done.returncode == 3
+        assert "Read model not found: nope" in done.stderr and "background_tasks" in done.stderr
+
+
+def test_a_replay_tells_each_event_with_the_state_after_it(lived: str) -> None:
+    told = records(annals(lived, "audit", "replay", "t-1", "--json"))
+    assert [step["type"] for step in told] == ["task.enqueued", "task.started", "task.completed"]
+    assert [step["state"]["status"] for step in told] == ["pending", "running", "completed"]
+    assert told[1]["actor"] == "worker:w-1"
+    assert told[0]["gap_ms"] is None and told[1]["gap_ms"] > 0
+    assert told[2]["state"]["result"] == 42
+    until = records(annals(lived, "audit", "replay", "t-1", "--until", str(told[1]["position"]), "--json"))
+    assert until == told[:2]
+
+
+def test_a_replay_in_a_pipe_is_plain_columns(lived: str) -> None:
+    lines = annals(lived, "audit", "replay", "t-1").stdout.splitlines()
+    assert lines[0].split() == ["version", "recorded_at", "gap", "type", "status", "actor", "changes"]
+    assert len(lines) == 4 and "task.completed" in lines[3] and "result 42" in lines[3]
+
+
+def test_a_replay_of_what_is_not_there_ends_with_3(lived: str) -> None:
+    done = annals(lived, "audit", "replay", "nope")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "Task not found: nope" in done.stderr
+
+
+def test_an_interrupted_verify_ends_with_130(lived: str) -> None:
+    """A lock holds it back at its first chunk; the signal comes, then the lock is let go."""
+    with psycopg.connect(lived) as holder, psycopg.connect(lived, autocommit=True) as watch:
+        holder.execute("LOCK TABLE shadow.events")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", "audit", "verify"],
+            env=os.environ | {"DATABASE_URL": lived},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'shadow.events'::regclass"
+        while process.poll() is None and watch.execute(waiting).fetchone() == (0,):
+            pass
+        process.send_signal(signal.SIGINT)
+        holder.rollback()
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Interrupted" in output
+
+
+@pytest.mark.parametrize("command", [(), ("verify",), ("rebuild",), ("replay",)])
+def test_help_has_an_example(lived: str, command: tuple[str, ...]) -> None:
+    assert "Example: annals audit" in annals(lived, "audit", *command, "--help").stdout
