@@ -68,7 +68,7 @@ def advice(settings: Settings, url: str, key: str) -> list[tuple[str, str]]:
     return [
         ("Ask the agent", f"curl -s {header} {api}/agents/{{agent_id}}/query {question}"),
         ("Measure again", f"curl -s {header} -X POST {api}/agents/{{agent_id}}/coverage/refresh"),
-        ("Watch the log", f"curl -sN {header} {api}/events/stream"),
+        ("Watch the log", f"curl -sN {header} '{api}/events/stream?after=0'"),
         ("The same life in SQL", f'{_annals(settings)} psql -c "{queries.load(__package__).life}"'),
         ("Everything else", f"{url}/docs"),
     ]

@@ -1,1 +1,1 @@
-SELECT position, type, actor, data FROM events WHERE stream_id = '{task_id}' ORDER BY version
+SELECT version, type, actor, gap FROM task_history('{task_id}')
