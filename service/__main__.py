@@ -1,6 +1,5 @@
 """The composition root: the command `annals`. It wires the packages together; nothing imports it."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -71,7 +70,7 @@ def annals(ctx: click.Context, home: Path | None, env: str | None, assignments: 
 
 
 def main() -> None:
-    """Run the command line and exit with its code; as shells expect, Ctrl-C is 130, a closed pipe 141."""
+    """Run the command line and exit with its code; Ctrl-C is 130, as shells expect."""
     try:
         code = annals.main(standalone_mode=False)
     except click.Abort:
@@ -79,10 +78,6 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read stdout went away, as `| head` does; the flush at exit must not complain about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
     sys.exit(code if isinstance(code, int) else 0)
 
 
