@@ -54,7 +54,9 @@ class Liveness:
 
     async def run(self) -> None:
         """Give signs of life until cancelled; a lost connection is made again."""
-        self._proven(asyncio.get_running_loop().time())
+        if self._timer is None:
+            # Registered a moment ago. Started again after a failure, it has proven nothing.
+            self._proven(asyncio.get_running_loop().time())
         try:
             while True:
                 try:
@@ -68,9 +70,10 @@ class Liveness:
                 for duty in self._duties:
                     duty.interrupted()
                 await asyncio.sleep(min(1.0, self._settings.heartbeat_seconds / 2))
-        finally:
+        except asyncio.CancelledError:
             if self._timer:
                 self._timer.cancel()
+            raise
 
     async def _renew_on(self, session: Session) -> None:
         """Renew until the connection breaks. Raises DatabaseUnavailable or TimeoutError."""
