@@ -5,7 +5,8 @@ within what is in memory it reads there; when it is slower than that, or asks fo
 itself. So a client that does not read costs one socket's buffer, and nobody misses an event.
 
 Positions mean something only within one epoch of the log. After every interruption the feed looks whether it
-still reads the same log; if not, `generation` moves, and each client is told to begin anew.
+still reads the same log. Clients that began in another epoch are told to begin anew; all of them are, and
+`generation` moves, when the log ends before what was read of it.
 """
 
 import asyncio
@@ -155,9 +156,11 @@ class Feed:
         """Start, also after an interruption: another epoch, or a head that moved back, is another log."""
         log = self._log
         epoch, end, settled = await log.epoch(), await log.last_position(), await log.stable_position()
-        if self._last is not None and (epoch != self._last.epoch or end < self._last.position):
+        if self._last is not None and epoch != self._last.epoch:
+            logger.warning("the log has another epoch than before: its streams begin anew")
+        elif self._last is not None and end < self._last.position:
             self.generation += 1
-            logger.warning("the log is another one than before: streams begin anew")
+            logger.warning("the log ends before what was read of it: all streams begin anew")
         self._head = head = Head(epoch, settled)
         self._floor = settled
         self._tell()
