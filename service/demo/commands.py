@@ -64,7 +64,7 @@ def advice(settings: Settings, url: str, key: str) -> list[tuple[str, str]]:
     """What to try next, as (what it does, command); {agent_id} and {task_id} are filled in by the demo."""
     api = f"{url}/api/v1"
     header = f"-H 'X-API-Key: {key}'"
-    question = """--json '{{"query": "test fixtures"}}'"""
+    question = """--json '{{"query": "async http"}}'"""
     return [
         ("Ask the agent", f"curl -s {header} {api}/agents/{{agent_id}}/query {question}"),
         ("Measure again", f"curl -s {header} -X POST {api}/agents/{{agent_id}}/coverage/refresh"),

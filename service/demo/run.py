@@ -52,9 +52,10 @@ async def run(client: Client, screen: Screen, advice: Sequence[tuple[str, str]])
     screen.table(report.RESULTS, [report.result(m.agent, m.run, m.result) for m in measured])
     screen.heading("The biggest gaps")
     screen.table(report.GAPS, [report.gap(m.agent, m.gaps, tree.paths) for m in measured if m.gaps])
-    await _biography(client, screen, runs[0])
+    richest = max(measured, key=lambda one: int(one.result.get("total_documents", 0)))
+    await _biography(client, screen, richest.run)
     screen.heading("What to try next")
-    ids = {"agent_id": agents[0]["agent_id"], "task_id": runs[0].task_id}
+    ids = {"agent_id": richest.agent["agent_id"], "task_id": richest.run.task_id}
     screen.commands([(what, command.format(**ids)) for what, command in advice])
     return all(run.status == "completed" for run in runs)
 

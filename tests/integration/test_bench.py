@@ -60,3 +60,16 @@ def test_the_help_names_every_workload(shared_database: str) -> None:
     done = bench(shared_database, "--help")
     assert done.returncode == 0
     assert all(name in done.stdout for name in WORKLOADS)
+
+
+def test_an_interrupted_benchmark_leaves_no_database_behind(shared_database: str) -> None:
+    before = scratch_databases(shared_database)
+    environment = dict(os.environ) | {"ANNALS_ENV": "test", "DATABASE_URL": shared_database}
+    command = [sys.executable, "-m", "service", "bench", "steady", "--seconds", "60"]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        # The second line comes from the first scratch database: from then on there is something to drop.
+        assert "processors" in process.stdout.readline() and "PostgreSQL" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(timeout=60) == 130
+    assert scratch_databases(shared_database) == before
