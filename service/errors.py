@@ -71,13 +71,20 @@ OWN_STATES: dict[str, type[AnnalsError]] = {
     "AN422": Invalid,
 }
 # 08: the connection broke; 57P: the server is stopping or starting; 53300: no connection slot is free;
-# 25006: the server we reached is a standby, as for a moment after a failover.
-UNAVAILABLE_STATES = ("08", "57P", "53300", "25006")
+# 25006: the server we reached is a standby, as for a moment after a failover; 55000, 3D000, 28: it refuses the
+# database or the login.
+UNAVAILABLE_STATES = ("08", "57P", "53300", "25006", "55000", "3D000", "28")
+
+
+# A unique key met by two writers at once; one that comes later is told so by the write function itself.
+RACED = "23505"
 
 
 def from_sqlstate(sqlstate: str | None, message: str, hint: str | None = None) -> AnnalsError | None:
     """The error of ours that an SQLSTATE means; None for a state that is nobody's to explain (a bug)."""
     state = sqlstate or ""
+    if state == RACED:
+        return Conflict("It exists already.", hint=message)
     if state in OWN_STATES:
         return OWN_STATES[state](message, hint=hint or "")
     if state.startswith(UNAVAILABLE_STATES):

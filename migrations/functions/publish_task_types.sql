@@ -49,5 +49,9 @@ BEGIN
                excluded.subject_param, excluded.id_prefix, excluded.limit_group)
         RETURNING t.task_type)
     SELECT count(*) INTO _changed FROM written;
+    -- Lanes are made now, and not by the first enqueue: in a transaction left open it would hold up all others.
+    PERFORM intern_lanes(ARRAY(
+        SELECT ROW(NULL, NULL, t.task_type, t.queue, c.class, t.limit_group, NULL, NULL, NULL, NULL, NULL)::task_draft
+        FROM task_types t CROSS JOIN generate_series(1, 3) AS c (class) WHERE t.current));
     RETURN _changed;
 END $$;

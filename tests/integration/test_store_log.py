@@ -144,7 +144,11 @@ async def test_queues_show_their_depth_and_whether_they_are_paused(pool: Databas
     await enqueue(pool, "task-a", "task-b")
     assert await fleet.pause_queue("default", "deploy", actor=ACTOR) is not None
     assert await fleet.pause_queue("default", actor=ACTOR) is None
-    (depth,) = await fleet.queues()
+    depths = {(each.queue, each.task_class): each for each in await fleet.queues()}
+    depth = depths["default", "medium"]
+    assert (
+        depths["default", "high"].ready == 0
+    )  # the lanes of a published type are there before its first task
     assert (depth.queue, depth.task_class, depth.paused, depth.ready, depth.running) == (
         "default",
         "medium",
