@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -50,17 +51,19 @@ class Child:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._stream = connection.makefile("rb")
-        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[str | AnnalsError] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._is_busy = False
 
     def run(self) -> None:
-        """Serve until the worker closes the socket, which ends the process."""
+        """Serve until the worker closes the socket; in the middle of a handler that ends the process."""
         threading.Thread(target=self._read, daemon=True).start()
-        while True:
-            order = self._orders.get()
+        while order := self._orders.get():
             verdict = self._call(order)
-            self._send(("end", verdict))
+            self._is_busy = False
+            with suppress(OSError):
+                self._send(("end", verdict))
 
     def _call(self, order: Order) -> Verdict:
         port = MessagePort(order.task, self._send, self._enqueue, self._stopping.is_set, order.max_bytes)
@@ -79,12 +82,15 @@ class Child:
             match message:
                 case ("run", order):
                     self._stopping.clear()
+                    self._is_busy = True
                     self._orders.put(order)
                 case ("stop",):
                     self._stopping.set()
                 case ("answer", answer):
                     self._answers.put(answer)
-        os._exit(0)
+        if self._is_busy:
+            os._exit(0)
+        self._orders.put(None)
 
     def _send(self, message: Message) -> None:
         self._socket.sendall(pack(message))
