@@ -8,9 +8,10 @@
 CREATE FUNCTION accepted_records(records jsonb, verdicts verdict[]) RETURNS event_draft[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF jsonb_path_exists(accepted_records.records, '$[*] ? (!exists(@.task_id) || !exists(@.type) || !exists(@.stream_type) || !exists(@.stream_id) || @.stream_type == "task")') THEN
+    IF jsonb_path_exists(accepted_records.records, '$[*] ? (@.type() != "object")')
+       OR jsonb_path_exists(accepted_records.records, '$[*] ? (!(@.task_id.type() == "string" && @.type.type() == "string" && @.stream_type.type() == "string" && @.stream_id.type() == "string") || @.stream_type == "task" || exists(@.data ? (@.type() != "object" && @.type() != "null")))') THEN
         RAISE EXCEPTION 'a record needs task_id, type, stream_type and stream_id, and may not write to a task stream'
-            USING ERRCODE = 'AN422';
+            USING ERRCODE = 'AN422', HINT = 'The four are texts, data is an object.';
     END IF;
     RETURN ARRAY(
         SELECT ROW(r.stream_type, r.stream_id, r.type, coalesce(r.data, '{}'), (v.change).correlation_id, NULL, NULL, r.task_id)::event_draft

@@ -15,6 +15,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     _too_big text;
 BEGIN
+    IF EXISTS (SELECT FROM unnest(append_events.drafts) d
+               WHERE num_nulls(d.stream_type, d.stream_id, d.type) > 0 OR jsonb_typeof(d.data) <> 'object') THEN
+        RAISE EXCEPTION 'an event needs stream_type, stream_id and type, and its data is an object' USING ERRCODE = 'AN422';
+    END IF;
     SELECT d.type INTO _too_big FROM unnest(append_events.drafts) d
     WHERE pg_column_size(d.data) > max_event_bytes() LIMIT 1;
     IF FOUND THEN

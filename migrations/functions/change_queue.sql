@@ -9,7 +9,7 @@ DECLARE
         jsonb_strip_nulls(jsonb_build_object('queue', change_queue.queue, 'reason', change_queue.reason)), NULL, NULL, NULL, NULL);
     _position bigint;
 BEGIN
-    IF change_queue.queue !~ '^[A-Za-z0-9_.:-]{1,100}$' THEN
+    IF change_queue.queue IS NULL OR change_queue.queue !~ '^[A-Za-z0-9_.:-]{1,100}$' THEN
         RAISE EXCEPTION 'not a queue name: %', change_queue.queue
             USING ERRCODE = 'AN422', HINT = 'Use 1 to 100 letters, digits, or _ . : -';
     END IF;

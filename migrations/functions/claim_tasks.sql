@@ -27,7 +27,7 @@ DECLARE
     _lane   record;
     _found  background_tasks[];
     _picked background_tasks[] := '{}';
-    _left   integer := claim_tasks.slots;
+    _left   integer := coalesce(claim_tasks.slots, 0);  -- LIMIT NULL would take everything
 BEGIN
     FOR _lane IN
         SELECT l.lane, m.ready_position, m.run_at

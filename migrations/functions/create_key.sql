@@ -26,6 +26,9 @@ BEGIN
     IF EXISTS (SELECT FROM api_keys k WHERE k.name = create_key.name) THEN
         RAISE EXCEPTION 'API key % exists already', create_key.name USING ERRCODE = 'AN409', HINT = 'Names stay in the log; choose a new one.';
     END IF;
+    IF EXISTS (SELECT FROM api_key_hashes h WHERE h.hash = create_key.hash) THEN
+        RAISE EXCEPTION 'another API key has the same secret' USING ERRCODE = 'AN409', HINT = 'Draw a new one.';
+    END IF;
     INSERT INTO api_key_hashes (hash, name) VALUES (create_key.hash, create_key.name);
     RETURN (SELECT a.position FROM append_events(ARRAY[_draft], create_key.actor, create_key.at) a);
 END $$;

@@ -55,7 +55,8 @@ BEGIN
         WHEN jsonb_typeof(d.backoff) <> 'null' AND NOT valid_backoff(d.backoff) THEN 'has a backoff that is no known policy'
         WHEN q.priority NOT BETWEEN 1 AND 10 THEN 'has a priority outside 1 to 10'
         WHEN d.max_attempts < 1 THEN 'has max_attempts below 1'
-        WHEN d.timeout_seconds <= 0 THEN 'has a timeout_seconds that is not positive'
+        WHEN NOT d.timeout_seconds BETWEEN 0.001 AND 1e9 THEN 'has a timeout_seconds that is not from 0.001 to 1000000000'
+        WHEN NOT isfinite(d.run_at) THEN 'has a run_at that is no moment'
         WHEN length(d.queue) > 100 OR d.queue !~ '^[A-Za-z0-9_.:-]+$' THEN
             'has a queue name that is not 1 to 100 letters, digits, or _ . : -'
         WHEN length(d.task_id) > 200 OR d.task_id !~ '^[!-~]+$' THEN
@@ -68,6 +69,9 @@ BEGIN
         WHEN d.task_type = 'coverage_refresh'
              AND coalesce(q.subject, '') !~ '^agent:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
             'needs params.agent_id, the uuid of an agent in lower case'
+        WHEN q.subject LIKE 'agent:%' AND length(q.subject) = 42
+             AND q.subject !~ '^agent:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+            'has a subject agent:<id> whose id is no uuid in lower case'
     END AS problem) p;
     IF _problem[1][2] = 'is too big' THEN
         RAISE EXCEPTION 'task % is larger than % bytes', _problem[1][1], _limit

@@ -35,8 +35,11 @@ BEGIN
         RAISE EXCEPTION 'unknown outcome in %', end_attempts.outcomes USING ERRCODE = 'AN422',
             HINT = 'Use completed, failed, timed_out, cancelled, released or snoozed.';
     END IF;
-    IF cardinality(end_attempts.task_ids) <> ALL (ARRAY[cardinality(end_attempts.leases), cardinality(end_attempts.outcomes), cardinality(end_attempts.details)]) THEN
+    IF (cardinality(end_attempts.leases), cardinality(end_attempts.outcomes), cardinality(end_attempts.details))
+       IS DISTINCT FROM (cardinality(end_attempts.task_ids), cardinality(end_attempts.task_ids), cardinality(end_attempts.task_ids)) THEN
         RAISE EXCEPTION 'task_ids, leases, outcomes and details differ in length' USING ERRCODE = 'AN422';
+    ELSIF EXISTS (SELECT FROM unnest(end_attempts.details) d WHERE jsonb_typeof(d) <> 'object') THEN
+        RAISE EXCEPTION 'details are JSON objects' USING ERRCODE = 'AN422', HINT = 'A result goes into {"result": ...}.';
     END IF;
     -- Lock, in the order of the key, and judge. rank is above 1 when a batch names one task with several leases.
     -- The common case is judged in place, all others by judge_attempt.

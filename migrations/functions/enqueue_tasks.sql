@@ -5,7 +5,7 @@
 -- that unique_states names) is not enqueued; its row tells 'duplicate' and the id of the other.
 -- correlation_ids, one for each task, is for requests of several callers that are written together.
 --
---   SELECT * FROM enqueue_tasks('[{"task_type": "coverage_refresh", "params": {"agent_id": "..."}, "priority": 2}]');
+--   SELECT * FROM enqueue_tasks('[{"task_type": "coverage_refresh", "params": {"agent_id": "5f3c0c5e-0000-4000-8000-000000000000"}, "priority": 2}]');
 
 CREATE FUNCTION enqueue_tasks(
     tasks           jsonb,

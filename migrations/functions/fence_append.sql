@@ -11,7 +11,7 @@
 -- is read by pg_sequence_last_value, which takes the page lock; SELECT last_value does not, and
 -- sees up to 32 positions ahead.
 --
---   SELECT classid >> 16 AS tag, objid, pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock';
+--   SELECT classid::bigint >> 16 AS tag, objid, pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock';
 
 CREATE FUNCTION fence_append() RETURNS trigger
 LANGUAGE plpgsql AS $$

@@ -23,7 +23,12 @@ AS $$
 DECLARE
     _verdicts verdict[];
 BEGIN
-    IF EXISTS (SELECT FROM unnest(progress_tasks.percentages) p WHERE p NOT BETWEEN 0 AND 100) THEN
+    IF (cardinality(progress_tasks.leases), cardinality(progress_tasks.percentages), cardinality(progress_tasks.steps),
+        cardinality(progress_tasks.checkpoints)) IS DISTINCT FROM
+       (cardinality(progress_tasks.task_ids), cardinality(progress_tasks.task_ids), cardinality(progress_tasks.task_ids),
+        cardinality(progress_tasks.task_ids)) THEN
+        RAISE EXCEPTION 'task_ids, leases, percentages, steps and checkpoints differ in length' USING ERRCODE = 'AN422';
+    ELSIF EXISTS (SELECT FROM unnest(progress_tasks.percentages) p WHERE p NOT BETWEEN 0 AND 100) THEN
         RAISE EXCEPTION 'a percentage is outside 0 to 100' USING ERRCODE = 'AN422';
     END IF;
     SELECT array_agg(ROW(g.task_id, g.lease,

@@ -10,12 +10,19 @@ DECLARE
     _changed integer;
     _bad     text;
 BEGIN
+    IF jsonb_typeof(publish_task_types.types) IS DISTINCT FROM 'array' THEN
+        RAISE EXCEPTION 'task types must be a JSON array of objects' USING ERRCODE = 'AN422';
+    END IF;
     SELECT coalesce(t ->> 'task_type', '(unnamed)') INTO _bad FROM jsonb_array_elements(publish_task_types.types) t
     WHERE coalesce(t ->> 'task_type', '') !~ '^[A-Za-z_][A-Za-z0-9_.-]{0,199}$'
-       OR t -> 'backoff' IS NOT NULL AND jsonb_typeof(t -> 'backoff') <> 'null' AND NOT valid_backoff(t -> 'backoff') LIMIT 1;
+       OR t -> 'backoff' IS NOT NULL AND jsonb_typeof(t -> 'backoff') <> 'null' AND NOT valid_backoff(t -> 'backoff')
+       OR coalesce(t ->> 'queue', 'default') !~ '^[A-Za-z0-9_.:-]{1,100}$' OR coalesce(t ->> 'run_in', 'async') NOT IN ('async', 'thread', 'process')
+       OR jsonb_path_exists(t, '$ ? (@.priority < 1 || @.priority > 10 || @.max_attempts < 1 || @.timeout_seconds <= 0 || @.timeout_seconds > 1000000000)')
+    LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'not a publishable task type: %', _bad USING ERRCODE = 'AN422',
-            HINT = 'A name is letters, digits, _ . -; a backoff is one of none, fixed, list, exponential.';
+            HINT = 'A name is letters, digits, _ . -; a backoff is one of none, fixed, list, exponential; run_in async, thread or process; '
+                   'priority 1 to 10; max_attempts 1 or more; timeout_seconds above 0.';
     END IF;
     -- Publishers take turns: two versions of one type must not both become current.
     PERFORM pg_advisory_xact_lock(hashtext('annals.catalogue'), 0);

@@ -26,6 +26,10 @@ BEGIN
         RETURN QUERY SELECT _kept -> 'answer', (_kept ->> 'position')::bigint;
         RETURN;
     END IF;
+    IF record_agent_query.results IS NULL OR record_agent_query.results < 0
+       OR record_agent_query.latency_ms IS NULL OR NOT record_agent_query.latency_ms BETWEEN 0 AND 1e9 THEN
+        RAISE EXCEPTION 'results and latency_ms are numbers from 0' USING ERRCODE = 'AN422';
+    END IF;
     PERFORM require_agent(record_agent_query.agent_id);
     SELECT a.position INTO _position FROM append_events(ARRAY[ROW(
         'agent', record_agent_query.agent_id::text, 'agent.queried',

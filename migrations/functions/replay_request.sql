@@ -13,6 +13,8 @@ DECLARE
 BEGIN
     IF (replay_request.request).key IS NULL THEN
         RETURN NULL;
+    ELSIF num_nulls((replay_request.request).api_key, (replay_request.request).route, (replay_request.request).hash) > 0 THEN
+        RAISE EXCEPTION 'a request key needs api_key, route, key and hash' USING ERRCODE = 'AN422';
     END IF;
     DELETE FROM idempotency_keys k
     WHERE k.api_key = (replay_request.request).api_key AND k.route = (replay_request.request).route

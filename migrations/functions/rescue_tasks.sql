@@ -19,6 +19,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     _verdicts verdict[];
 BEGIN
+    IF coalesce(rescue_tasks.max_rescues, -1) < 0 THEN
+        RAISE EXCEPTION 'max_rescues is 0 or more' USING ERRCODE = 'AN422';
+    END IF;
     -- Tasks before workers, as everywhere; whether the worker is dead is decided under its own lock below.
     SELECT array_agg(ROW(t.task_id, t.lease,
                CASE WHEN t.cancellation_requested THEN 'cancelled' WHEN t.rescues < rescue_tasks.max_rescues THEN 'rescued' ELSE 'failed' END,

@@ -3,7 +3,7 @@
 -- Two enqueues of the same key meet at an advisory lock on its hash (two-key form, so that it can not
 -- be taken for a key of the append fence), in the order of the keys, held to the end of the transaction.
 --
---   SELECT enqueue_task('coverage_refresh', params => '{"agent_id": "..."}', unique_key => 'agent-1');
+--   SELECT enqueue_task('coverage_refresh', params => '{"agent_id": "5f3c0c5e-0000-4000-8000-000000000000"}', unique_key => 'agent-1');
 
 CREATE FUNCTION resolve_duplicates(drafts task_draft[]) RETURNS task_draft[]
 LANGUAGE plpgsql AS $$

@@ -14,6 +14,9 @@ DECLARE
         'key_name', revoke_key.name, 'reason', revoke_key.reason)), NULL, NULL, NULL, NULL);
     _key   api_keys;
 BEGIN
+    IF revoke_key.name IS NULL THEN
+        RAISE EXCEPTION 'API key not found: %', revoke_key.name USING ERRCODE = 'AN404';
+    END IF;
     PERFORM lock_streams(ARRAY[_draft]);
     SELECT * INTO _key FROM api_keys k WHERE k.name = revoke_key.name;
     IF NOT FOUND THEN

@@ -4,7 +4,6 @@ The rule itself is SQL (functions/backoff_delay.sql), because retries are decide
 for the decorator `@task`, which refuses what the database would refuse, and for showing what will happen.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from service.errors import Invalid
 
 DEFAULT: Mapping[str, Any] = {"kind": "exponential"}
 KINDS = ("none", "fixed", "list", "exponential")
+LONGEST_SECONDS = 1e9
 NUMBERS = ("seconds", "factor", "max_seconds", "jitter")
 HINT = (
     '"exponential", "none", 30 (seconds, fixed), [2, 4] (the last one repeats), or an object such as '
@@ -49,7 +49,9 @@ def is_valid(backoff: Mapping[str, Any]) -> bool:
     if kind == "list":
         return isinstance(seconds, list) and bool(seconds) and all(map(_is_duration, seconds))
     numbers = [value for name, value in backoff.items() if name != "kind"]
-    return all(map(_is_duration, numbers)) and backoff.get("jitter", 0) <= 1
+    return (
+        all(map(_is_duration, numbers)) and backoff.get("jitter", 0) <= 1 and backoff.get("factor", 0) <= 1000
+    )
 
 
 def delay_seconds(backoff: Mapping[str, Any], failures: int, chance: float) -> float:
@@ -70,7 +72,7 @@ def delay_seconds(backoff: Mapping[str, Any], failures: int, chance: float) -> f
 
 def _is_duration(value: object) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0  # type: ignore[arg-type,operator]
+    return is_number and 0 <= value <= LONGEST_SECONDS  # type: ignore[operator]
 
 
 def _invalid(backoff: object) -> Invalid:
