@@ -68,7 +68,8 @@ async def test_cut_connections_cost_nothing(
             await asyncio.sleep(random.uniform(0.1, 0.4))  # moments of the cuts, by chance
             await ledger.connection.fetch(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND backend_type = 'client backend'"
+                " AND pid <> pg_backend_pid()"
             )
         await load
         await settle(ledger, client, database)
