@@ -71,8 +71,8 @@ OWN_STATES: dict[str, type[AnnalsError]] = {
     "AN422": Invalid,
 }
 # 08: the connection broke; 57P: the server is stopping or starting; 53300: no connection slot is free;
-# 25006: the server we reached is a standby, as for a moment after a failover; 55000, 3D000, 28: it refuses the
-# database or the login.
+# 25006: the server we reached is a standby, as for a moment after a failover; 55000, 3D000, 28: it refuses
+# the database or the login.
 UNAVAILABLE_STATES = ("08", "57P", "53300", "25006", "55000", "3D000", "28")
 
 
