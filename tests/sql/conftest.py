@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def scene(server: "Server", template: str) -> Iterator[str]:
-    """The DSN of a clone with the scene built in it."""
+def module_database(server: "Server", template: str) -> Iterator[str]:
+    """The DSN of a clone that all tests of a module share."""
     name = f"{template.replace('template', 'test')}_{uuid.uuid4().hex[:12]}"
     server.execute("CREATE DATABASE {} TEMPLATE {}", name, template)
     try:
-        build(server.dsn(name))
         yield server.dsn(name)
     finally:
         server.execute("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture(scope="module")
+def scene(module_database: str) -> str:
+    """The DSN of a clone with the scene built in it."""
+    build(module_database)
+    return module_database
 
 
 @pytest.fixture

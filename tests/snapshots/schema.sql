@@ -1,0 +1,975 @@
+CREATE SCHEMA public;
+COMMENT ON SCHEMA public IS 'standard public schema';
+CREATE TYPE public.event_draft AS (
+	stream_type text,
+	stream_id text,
+	type text,
+	data jsonb,
+	correlation_id text,
+	causation_id bigint,
+	trace text,
+	caused_by text
+);
+COMMENT ON TYPE public.event_draft IS 'An event before it has a version and a position; caused_by names the task whose transition causes it';
+CREATE TYPE public.lane_mark AS (
+	lane smallint,
+	ready_position bigint,
+	run_at timestamp with time zone
+);
+COMMENT ON TYPE public.lane_mark IS 'Where the next scan of a lane may start: ready_position for index 1, run_at for index 2';
+CREATE TYPE public.request_key AS (
+	api_key text,
+	route text,
+	key text,
+	hash text
+);
+COMMENT ON TYPE public.request_key IS 'Idempotency key of a request: whose, for which route, the key, the hash of the body';
+CREATE TYPE public.task_draft AS (
+	ordinal integer,
+	task_id text,
+	task_type text,
+	queue text,
+	class smallint,
+	limit_group text,
+	subject text,
+	unique_key text,
+	unique_states text[],
+	duplicate_of text,
+	data jsonb
+);
+COMMENT ON TYPE public.task_draft IS 'A task to enqueue, checked and with its defaults; duplicate_of names the task that its unique_key met';
+CREATE TYPE public.transition AS (
+	task_id text,
+	task_type text,
+	subject text,
+	version integer,
+	type text,
+	data jsonb,
+	correlation_id text
+);
+COMMENT ON TYPE public.transition IS 'One task event about to be appended, as a reaction sees it; version is the event''s own';
+CREATE TYPE public.verdict AS (
+	task_id text,
+	lease integer,
+	outcome text,
+	status text,
+	change public.transition
+);
+COMMENT ON TYPE public.verdict IS 'What a write function decided about one row: outcome, status before, and the event that follows, if any';
+CREATE TABLE public.taxonomy_edges (
+    taxonomy_version text NOT NULL,
+    parent_id uuid NOT NULL,
+    child_id uuid NOT NULL,
+    ordinal smallint NOT NULL,
+    CONSTRAINT no_node_is_its_own_parent CHECK ((parent_id <> child_id))
+);
+COMMENT ON TABLE public.taxonomy_edges IS 'Parents of each node; together an acyclic graph';
+COMMENT ON COLUMN public.taxonomy_edges.taxonomy_version IS 'The version';
+COMMENT ON COLUMN public.taxonomy_edges.parent_id IS 'The broader node';
+COMMENT ON COLUMN public.taxonomy_edges.child_id IS 'The narrower node';
+COMMENT ON COLUMN public.taxonomy_edges.ordinal IS 'Place in the child''s list of parents; under the first it stands in the tree';
+CREATE TABLE public.taxonomy_nodes (
+    taxonomy_version text NOT NULL,
+    node_id uuid NOT NULL,
+    label text NOT NULL,
+    canonical_path text[] NOT NULL,
+    CONSTRAINT canonical_path_is_not_empty CHECK ((canonical_path <> '{}'::text[])),
+    CONSTRAINT label_is_not_empty CHECK ((label <> ''::text))
+);
+COMMENT ON TABLE public.taxonomy_nodes IS 'Nodes of each taxonomy version; they are added, and never change';
+COMMENT ON COLUMN public.taxonomy_nodes.taxonomy_version IS 'The version';
+COMMENT ON COLUMN public.taxonomy_nodes.node_id IS 'Identity of the node; the same topic may keep its id over versions';
+COMMENT ON COLUMN public.taxonomy_nodes.label IS 'Its own name';
+COMMENT ON COLUMN public.taxonomy_nodes.canonical_path IS 'Labels from the root to the node';
+    WITH given AS (
+        SELECT DISTINCT coalesce(d.node_id, md5(concat_ws(E'\x1f', draft_taxonomy.taxonomy_version, array_to_string(d.canonical_path, E'\x1f')))::uuid) AS node_id,
+               d.label, d.canonical_path, CASE WHEN g.node -> 'parents' <> 'null' THEN d.parents END AS parents
+        FROM jsonb_array_elements(draft_taxonomy.nodes) AS g (node)
+        CROSS JOIN LATERAL jsonb_to_record(g.node) AS d (node_id uuid, label text, canonical_path text[], parents uuid[])),
+    known AS (
+        SELECT n.node_id, n.canonical_path FROM given n
+        UNION
+        SELECT n.node_id, n.canonical_path FROM taxonomy_nodes n WHERE n.taxonomy_version = draft_taxonomy.taxonomy_version),
+    linked AS (
+        SELECT n.node_id AS child_id, p.parent_id, min(p.ordinality) AS ordinal
+        FROM given n CROSS JOIN LATERAL unnest(n.parents) WITH ORDINALITY AS p (parent_id, ordinality)
+        GROUP BY n.node_id, p.parent_id
+        UNION ALL
+        SELECT n.node_id, k.node_id, 1
+        FROM given n JOIN known k ON k.canonical_path = n.canonical_path[: cardinality(n.canonical_path) - 1]
+        WHERE n.parents IS NULL)
+    SELECT (SELECT array_agg(ROW(draft_taxonomy.taxonomy_version, n.node_id, n.label, n.canonical_path)::taxonomy_nodes) FROM given n),
+           (SELECT array_agg(ROW(draft_taxonomy.taxonomy_version, l.parent_id, l.child_id, l.ordinal)::taxonomy_edges) FROM linked l)
+      INTO new_nodes, new_edges;
+    new_nodes := coalesce(new_nodes, '{}');
+    new_edges := coalesce(new_edges, '{}');
+    SELECT n.node_id::text INTO _bad FROM unnest(new_nodes) n GROUP BY n.node_id HAVING count(*) > 1 LIMIT 1;
+    IF _bad IS NOT NULL THEN
+        RAISE EXCEPTION 'node % is given twice with different content', _bad USING ERRCODE = 'AN422', HINT = 'Nothing was imported.';
+    END IF;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION 'a node has a field of the wrong type: %', SQLERRM USING ERRCODE = 'AN422', HINT = 'node_id and parents are uuids.';
+END $_$;
+    IF end_attempts.records IS NOT NULL THEN
+        _records := accepted_records(end_attempts.records, _verdicts);
+    END IF;
+    PERFORM append_transitions(
+        ARRAY(SELECT v.change FROM unnest(_verdicts) v WHERE (v.change).type IS NOT NULL),
+        _records, coalesce(end_attempts.actor, 'worker:' || end_attempts.worker_id), end_attempts.at);
+    IF end_attempts.ring THEN
+        PERFORM ring_doorbell('annals_tasks', q.queue || '!')
+        FROM (SELECT DISTINCT b.queue FROM unnest(_verdicts) v JOIN background_tasks b ON b.task_id = v.task_id
+              WHERE v.outcome IN ('released', 'snoozed', 'retry_scheduled')) q;
+    END IF;
+    RETURN QUERY SELECT v.task_id, v.outcome FROM unnest(_verdicts) v;
+END $$;
+    _positions := append_transitions(
+        ARRAY(SELECT ROW(d.task_id, d.task_type, d.subject, 1, 'task.enqueued', d.data,
+                         coalesce(enqueue_tasks.correlation_ids[d.ordinal], enqueue_tasks.correlation_id))::transition
+              FROM unnest(_drafts) d WHERE d.duplicate_of IS NULL ORDER BY d.ordinal),
+        '{}', enqueue_tasks.actor, enqueue_tasks.at, enqueue_tasks.causation_id, enqueue_tasks.trace);
+    IF enqueue_tasks.ring THEN
+        PERFORM ring_doorbell('annals_tasks', d.queue) FROM (SELECT DISTINCT u.queue FROM unnest(_drafts) u) d;
+    END IF;
+    IF (enqueue_tasks.request).key IS NOT NULL THEN
+        SELECT jsonb_agg(to_jsonb(o) ORDER BY o.ordinal) INTO _answer FROM enqueue_outcomes(_drafts, _positions) o;
+        PERFORM keep_request(enqueue_tasks.request, _answer);
+    END IF;
+    RETURN QUERY SELECT * FROM enqueue_outcomes(_drafts, _positions);
+END $_$;
+CREATE SEQUENCE public.events_position
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    MAXVALUE 281474976710655
+    CACHE 1;
+CREATE TABLE public.events (
+    "position" bigint DEFAULT nextval('public.events_position'::regclass) NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    causation_id bigint,
+    version integer NOT NULL,
+    stream_type text NOT NULL,
+    stream_id text NOT NULL,
+    type text NOT NULL,
+    actor text NOT NULL,
+    correlation_id text,
+    trace text,
+    data jsonb NOT NULL,
+    CONSTRAINT data_is_an_object CHECK ((jsonb_typeof(data) = 'object'::text)),
+    CONSTRAINT version_is_positive CHECK ((version > 0))
+);
+COMMENT ON TABLE public.events IS 'Append-only log of everything that happened; every other read model is folded from it';
+COMMENT ON COLUMN public.events."position" IS 'Global order; the only cursor a reader needs';
+COMMENT ON COLUMN public.events.recorded_at IS 'The clock of the log';
+COMMENT ON COLUMN public.events.causation_id IS 'Position of the event that caused this one';
+COMMENT ON COLUMN public.events.version IS 'Order within the stream, from 1, without holes';
+COMMENT ON COLUMN public.events.stream_type IS 'Kind of the thing that changed: task, agent, worker, queue, key, ...';
+COMMENT ON COLUMN public.events.stream_id IS 'Which one of its kind';
+COMMENT ON COLUMN public.events.type IS '<noun>.<past participle>, for example task.completed';
+COMMENT ON COLUMN public.events.actor IS 'Who did it: api:<key>, worker:<id>, relay, schedule:<name>, webhook:<source>, psql:<role>';
+COMMENT ON COLUMN public.events.correlation_id IS 'Follows one request through its tasks to its webhooks';
+COMMENT ON COLUMN public.events.trace IS 'W3C traceparent, whole, when the request carried one';
+COMMENT ON COLUMN public.events.data IS 'The facts of the event, readable without today''s code or rows';
+    SELECT coalesce(array_agg(d.doc_id), '{}'), count(*) FILTER (WHERE o.doc_id IS NULL) INTO _changed, _new
+    FROM jsonb_to_recordset(_given) AS d (doc_id uuid, title text, text text)
+    LEFT JOIN documents o ON o.doc_id = d.doc_id
+    WHERE (o.title, o.text) IS DISTINCT FROM (d.title, d.text);
+    INSERT INTO documents AS o (doc_id, title, text, version)
+    SELECT d.doc_id, d.title, d.text, d.version
+    FROM jsonb_to_recordset(_given) AS d (doc_id uuid, title text, text text, version text) ORDER BY d.doc_id
+    ON CONFLICT ON CONSTRAINT documents_pkey DO UPDATE
+        SET title = excluded.title, text = excluded.text, version = excluded.version, updated_at = clock_timestamp()
+        WHERE (o.title, o.text, o.version) IS DISTINCT FROM (excluded.title, excluded.text, excluded.version);
+    DELETE FROM chunks c WHERE c.doc_id = ANY (_changed);
+    INSERT INTO chunks (doc_id, ordinal, title, text)
+    SELECT d.doc_id, c.ordinality - 1, d.title, c.text
+    FROM jsonb_to_recordset(_given) AS d (doc_id uuid, title text, chunks jsonb)
+    CROSS JOIN LATERAL jsonb_array_elements_text(d.chunks) WITH ORDINALITY AS c (text, ordinality)
+    WHERE d.doc_id = ANY (_changed);
+    PERFORM classify_documents(_given);
+    _answer := jsonb_build_object(
+        'documents', jsonb_array_length(_given), 'created', _new, 'updated', cardinality(_changed) - _new,
+        'unchanged', jsonb_array_length(_given) - cardinality(_changed),
+        'chunks', (SELECT count(*) FROM chunks c WHERE c.doc_id IN (SELECT d.doc_id FROM jsonb_to_recordset(_given) AS d (doc_id uuid))),
+        'doc_ids', jsonb_path_query_array(_given, '$[*].doc_id'));
+    IF (import_documents.request).key IS NOT NULL THEN
+        PERFORM keep_request(import_documents.request, _answer);
+    END IF;
+    RETURN _answer;
+END $_$;
+    SELECT string_agg(DISTINCT e.parent_id::text, ', ') INTO _bad FROM unnest(_edges) e
+    WHERE NOT EXISTS (SELECT FROM unnest(_nodes) n WHERE n.node_id = e.parent_id)
+      AND NOT EXISTS (SELECT FROM taxonomy_nodes n WHERE n.taxonomy_version = e.taxonomy_version AND n.node_id = e.parent_id);
+    IF _bad IS NOT NULL THEN
+        RAISE EXCEPTION 'Unknown parents: %', _bad USING ERRCODE = 'AN422', HINT = 'Send parents before or together with their children.';
+    END IF;
+    SELECT string_agg(n.node_id::text, ', ') INTO _bad
+    FROM unnest(_nodes) n
+    JOIN taxonomy_nodes o ON o.taxonomy_version = n.taxonomy_version AND o.node_id = n.node_id
+    LEFT JOIN (SELECT e.child_id, array_agg(e.parent_id ORDER BY e.parent_id) AS parents
+               FROM unnest(_edges) e GROUP BY e.child_id) given ON given.child_id = n.node_id
+    LEFT JOIN (SELECT e.child_id, array_agg(e.parent_id ORDER BY e.parent_id) AS parents
+               FROM taxonomy_edges e WHERE e.taxonomy_version = import_taxonomy.taxonomy_version
+               GROUP BY e.child_id) kept ON kept.child_id = n.node_id
+    WHERE n IS DISTINCT FROM o OR given.parents IS DISTINCT FROM kept.parents;
+    IF _bad IS NOT NULL THEN
+        RAISE EXCEPTION 'These nodes exist with another label, path or parents: %', _bad
+            USING ERRCODE = 'AN409', HINT = 'Nodes never change; publish what differs as a new version.';
+    END IF;
+    _bad := taxonomy_cycle(_nodes, _edges);
+    IF _bad IS NOT NULL THEN
+        RAISE EXCEPTION 'The parents form a cycle: %', _bad USING ERRCODE = 'AN422', HINT = 'Nothing was imported; remove one of the links.';
+    END IF;
+    INSERT INTO taxonomy_nodes SELECT n.* FROM unnest(_nodes) n ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS _added = ROW_COUNT;
+    INSERT INTO taxonomy_edges SELECT e.* FROM unnest(_edges) e ON CONFLICT DO NOTHING;
+    IF taxonomy_depth(import_taxonomy.taxonomy_version, ARRAY(SELECT n.node_id FROM unnest(_nodes) n)) > max_taxonomy_depth() THEN
+        RAISE EXCEPTION 'the nodes lie deeper than % levels', max_taxonomy_depth() USING ERRCODE = 'AN422', HINT = 'Nothing was imported.';
+    END IF;
+    _answer := jsonb_build_object(
+        'version', import_taxonomy.taxonomy_version, 'added', _added, 'unchanged', cardinality(_nodes) - _added,
+        'total_nodes', (SELECT count(*) FROM taxonomy_nodes n WHERE n.taxonomy_version = import_taxonomy.taxonomy_version));
+    IF (import_taxonomy.request).key IS NOT NULL THEN
+        PERFORM keep_request(import_taxonomy.request, _answer);
+    END IF;
+    RETURN _answer;
+END $_$;
+CREATE TABLE public.background_tasks (
+    enqueued_position bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    agent_id uuid,
+    timeout_seconds real NOT NULL,
+    lane smallint NOT NULL,
+    priority smallint NOT NULL,
+    max_attempts smallint NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    rescues smallint DEFAULT 0 NOT NULL,
+    webhook_retry_count smallint DEFAULT 0 NOT NULL,
+    queued_position bigint NOT NULL,
+    run_at timestamp with time zone,
+    task_id text NOT NULL,
+    task_type text NOT NULL,
+    queue text NOT NULL,
+    subject text,
+    unique_key text,
+    webhook_url text,
+    correlation_id text,
+    attempt integer DEFAULT 0 NOT NULL,
+    started_position bigint,
+    started_at timestamp with time zone,
+    worker_id text,
+    cancellation_requested boolean DEFAULT false NOT NULL,
+    status text NOT NULL,
+    version integer NOT NULL,
+    lease integer,
+    ready_position bigint,
+    progress_percentage real DEFAULT 0 NOT NULL,
+    completed_at timestamp with time zone,
+    step text,
+    checkpoint jsonb,
+    result jsonb,
+    error text,
+    CONSTRAINT coverage_tasks_name_their_agent CHECK (((task_type <> 'coverage_refresh'::text) OR (agent_id IS NOT NULL))),
+    CONSTRAINT lease_iff_running CHECK (((lease IS NOT NULL) = (status = 'running'::text))),
+    CONSTRAINT priority_is_1_to_10 CHECK (((priority >= 1) AND (priority <= 10))),
+    CONSTRAINT progress_is_a_percentage CHECK (((progress_percentage >= (0)::double precision) AND (progress_percentage <= (100)::double precision))),
+    CONSTRAINT ready_only_while_pending CHECK (((ready_position IS NULL) OR (status = 'pending'::text))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'timeout'::text])))
+)
+WITH (fillfactor='40', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_scale_factor='0.05');
+COMMENT ON TABLE public.background_tasks IS 'State of every task, folded from the log; also the table that claims scan';
+COMMENT ON COLUMN public.background_tasks.enqueued_position IS 'Position of the task.enqueued event, which keeps params, backoff and trace';
+COMMENT ON COLUMN public.background_tasks.created_at IS 'When the task was enqueued';
+COMMENT ON COLUMN public.background_tasks.agent_id IS 'Agent of a coverage task; null for other subjects';
+COMMENT ON COLUMN public.background_tasks.timeout_seconds IS 'Deadline of one attempt';
+COMMENT ON COLUMN public.background_tasks.lane IS 'Queue, priority class and limit group as one number (table lanes)';
+COMMENT ON COLUMN public.background_tasks.priority IS '1 (first) to 10 (last)';
+COMMENT ON COLUMN public.background_tasks.max_attempts IS 'Failures after which the task is given up';
+COMMENT ON COLUMN public.background_tasks.failures IS 'Attempts that failed or timed out since the last retry by hand';
+COMMENT ON COLUMN public.background_tasks.rescues IS 'Times the task was taken from a dead worker since the last retry by hand';
+COMMENT ON COLUMN public.background_tasks.webhook_retry_count IS 'Failed webhook attempts of the task';
+COMMENT ON COLUMN public.background_tasks.queued_position IS 'Position of the event that queued the current attempt: its seniority';
+COMMENT ON COLUMN public.background_tasks.run_at IS 'Not before this time; null when it was claimable at once';
+COMMENT ON COLUMN public.background_tasks.task_id IS 'Identity of the task, also its stream in the log';
+COMMENT ON COLUMN public.background_tasks.task_type IS 'Kind of work; names the handler';
+COMMENT ON COLUMN public.background_tasks.queue IS 'Queue the task waits in';
+COMMENT ON COLUMN public.background_tasks.subject IS 'What the task is about, as <noun>:<id>';
+COMMENT ON COLUMN public.background_tasks.unique_key IS 'At most one task with this key in the statuses its enqueue named';
+COMMENT ON COLUMN public.background_tasks.webhook_url IS 'Told when the task ends';
+COMMENT ON COLUMN public.background_tasks.correlation_id IS 'Request that enqueued it; on every event of the task';
+COMMENT ON COLUMN public.background_tasks.attempt IS 'Runs so far, counted by task.started';
+COMMENT ON COLUMN public.background_tasks.started_position IS 'Position of the last task.started event';
+COMMENT ON COLUMN public.background_tasks.started_at IS 'Start of the last attempt';
+COMMENT ON COLUMN public.background_tasks.worker_id IS 'Worker of the last attempt';
+COMMENT ON COLUMN public.background_tasks.cancellation_requested IS 'A cancel arrived while it ran';
+COMMENT ON COLUMN public.background_tasks.status IS 'pending, running, completed, failed, cancelled or timeout';
+COMMENT ON COLUMN public.background_tasks.version IS 'Version of the last event of the task''s stream';
+COMMENT ON COLUMN public.background_tasks.lease IS 'Version of the task.started event while it runs: the right to finish it';
+COMMENT ON COLUMN public.background_tasks.ready_position IS 'Place in the lane; null while it waits for run_at or does not wait';
+COMMENT ON COLUMN public.background_tasks.progress_percentage IS '0 to 100, as the handler reported';
+COMMENT ON COLUMN public.background_tasks.completed_at IS 'When it reached a terminal status';
+COMMENT ON COLUMN public.background_tasks.step IS 'What the handler said it is doing';
+COMMENT ON COLUMN public.background_tasks.checkpoint IS 'What the handler saved for its next attempt';
+COMMENT ON COLUMN public.background_tasks.result IS 'What the handler returned';
+COMMENT ON COLUMN public.background_tasks.error IS 'Last error, in one message';
+        INSERT INTO agents (
+            agent_id, created_position, created_at, taxonomy_version, taxonomy_node_ids, name, scope_description, retrieval_config,
+            features_config, updated_at, version, total_documents, total_chunks, coverage_percent, last_coverage_update)
+        SELECT e.stream_id::uuid, e.position, e.recorded_at, d.taxonomy_version, d.taxonomy_node_ids, d.name, d.scope_description,
+               d.retrieval_config, d.features_config, e.recorded_at, e.version, coalesce(c.total_documents, 0),
+               coalesce(c.total_chunks, 0), coalesce(c.overall_coverage, 0), c.measured_at
+        FROM appended e
+        CROSS JOIN LATERAL jsonb_to_record(e.data) AS d (
+            taxonomy_version text, taxonomy_node_ids uuid[], name text, scope_description text, retrieval_config jsonb,
+            features_config jsonb, coverage jsonb)
+        CROSS JOIN LATERAL jsonb_to_record(coalesce(d.coverage, '{}')) AS c (
+            total_documents integer, total_chunks integer, overall_coverage numeric, measured_at timestamptz)
+        WHERE e.type = 'agent.created' AND e.position = ANY (_round);
+        UPDATE agents a
+        SET version = e.version, updated_at = e.recorded_at,
+            name = coalesce(e.data ->> 'name', a.name),
+            scope_description = CASE WHEN e.data ? 'scope_description' THEN e.data ->> 'scope_description' ELSE a.scope_description END,
+            retrieval_config = coalesce(e.data -> 'retrieval_config', a.retrieval_config),
+            features_config = coalesce(e.data -> 'features_config', a.features_config),
+            targets = CASE e.type WHEN 'agent.targets_set' THEN e.data -> 'targets' ELSE a.targets END
+        FROM appended e
+        WHERE e.type IN ('agent.updated', 'agent.targets_set') AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
+        UPDATE agents a
+        SET version = e.version, total_queries = a.total_queries + 1, last_query_at = e.recorded_at,
+            successful_queries = a.successful_queries + ((e.data ->> 'results')::integer > 0)::integer,
+            avg_response_time_ms = (coalesce(a.avg_response_time_ms, 0) * a.total_queries + (e.data ->> 'latency_ms')::float8)
+                                   / (a.total_queries + 1)
+        FROM appended e
+        WHERE e.type = 'agent.queried' AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
+        -- A measurement that was overtaken by a later one is history, but not the latest.
+        UPDATE agents a
+        SET version = e.version,
+            total_documents = CASE WHEN m.latest THEN (e.data ->> 'total_documents')::integer ELSE a.total_documents END,
+            total_chunks = CASE WHEN m.latest THEN (e.data ->> 'total_chunks')::integer ELSE a.total_chunks END,
+            coverage_percent = CASE WHEN m.latest THEN (e.data ->> 'overall_coverage')::numeric ELSE a.coverage_percent END,
+            last_coverage_update = greatest(a.last_coverage_update, (e.data ->> 'measured_at')::timestamptz)
+        FROM appended e
+        CROSS JOIN LATERAL (
+            SELECT (e.data ->> 'measured_at')::timestamptz >= coalesce(b.last_coverage_update, '-infinity') AS latest
+            FROM agents b WHERE b.agent_id = e.stream_id::uuid) m
+        WHERE e.type = 'coverage.measured' AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
+        DELETE FROM agents a USING appended e
+        WHERE e.type = 'agent.deleted' AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
+    END LOOP;
+    RETURN NULL;
+END $$;
+        IF 'task.enqueued' = ANY (_types) THEN
+            INSERT INTO background_tasks (
+                enqueued_position, created_at, agent_id, timeout_seconds, lane, priority, max_attempts, queued_position, run_at,
+                task_id, task_type, queue, subject, unique_key, webhook_url, correlation_id, status, version, ready_position)
+            SELECT e.position, coalesce(d.occurred_at, e.recorded_at),
+                   CASE WHEN d.subject ~ '^agent:[0-9a-f-]{36}$' THEN substr(d.subject, 7)::uuid END,
+                   d.timeout_seconds,
+                   (SELECT l.lane FROM lanes l
+                    WHERE l.queue = d.queue AND l.class = priority_class(d.priority) AND l.limit_group = coalesce(d.limit_group, '')),
+                   d.priority, d.max_attempts, e.position, d.run_at,
+                   e.stream_id, d.task_type, d.queue, d.subject, d.unique_key, d.webhook_url,
+                   e.correlation_id, 'pending', e.version, CASE WHEN d.run_at IS NULL THEN e.position END
+            FROM appended e
+            CROSS JOIN LATERAL jsonb_to_record(e.data) AS d (
+                task_type text, queue text, priority smallint, subject text, max_attempts smallint, timeout_seconds real,
+                run_at timestamptz, unique_key text, webhook_url text, limit_group text, occurred_at timestamptz)
+            WHERE e.type = 'task.enqueued' AND (_rounds = 1 OR e.position = ANY (_round));
+        END IF;
+        IF 'task.started' = ANY (_types) THEN
+            UPDATE background_tasks t
+            SET status = 'running', version = e.version, lease = e.version, attempt = t.attempt + 1, ready_position = NULL,
+                started_position = e.position, started_at = coalesce((e.data ->> 'occurred_at')::timestamptz, e.recorded_at),
+                worker_id = e.data ->> 'worker_id', progress_percentage = 0, step = NULL, error = NULL
+            FROM appended e
+            WHERE e.type = 'task.started' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
+        END IF;
+        IF 'task.progressed' = ANY (_types) THEN
+            UPDATE background_tasks t
+            SET version = e.version,
+                progress_percentage = coalesce((e.data ->> 'percentage')::real, t.progress_percentage),
+                step = coalesce(e.data ->> 'step', t.step),
+                checkpoint = coalesce(e.data -> 'checkpoint', t.checkpoint)
+            FROM appended e
+            WHERE e.type = 'task.progressed' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
+        END IF;
+        -- The end of an attempt, or of a task that never ran (no 'attempt' in the data, no row in task_attempts).
+        IF _types && _ended THEN
+            WITH ended AS (
+                UPDATE background_tasks t
+                SET status = CASE e.type WHEN 'task.completed' THEN 'completed' WHEN 'task.failed' THEN 'failed'
+                                         WHEN 'task.timed_out' THEN 'timeout' WHEN 'task.cancelled' THEN 'cancelled'
+                                         ELSE 'pending' END,
+                    version = e.version,
+                    lease = NULL,
+                    ready_position = CASE WHEN e.type IN ('task.released', 'task.rescued') THEN t.enqueued_position END,
+                    run_at = CASE WHEN e.type IN ('task.retry_scheduled', 'task.snoozed') THEN (e.data ->> 'run_at')::timestamptz
+                                  ELSE t.run_at END,
+                    failures = t.failures + (e.type IN ('task.retry_scheduled', 'task.failed', 'task.timed_out')
+                                             AND e.data ->> 'reason' IS DISTINCT FROM 'worker_lost')::integer::smallint,
+                    rescues = t.rescues + (e.type = 'task.rescued')::integer::smallint,
+                    progress_percentage = CASE e.type WHEN 'task.completed' THEN 100 ELSE t.progress_percentage END,
+                    completed_at = CASE WHEN e.type IN ('task.completed', 'task.failed', 'task.timed_out', 'task.cancelled')
+                                        THEN coalesce((e.data ->> 'occurred_at')::timestamptz, e.recorded_at) END,
+                    result = e.data -> 'result',
+                    error = coalesce(e.data ->> 'error_message', e.data ->> 'error')
+                FROM appended e
+                WHERE e.type = ANY (_ended) AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id
+                RETURNING e.position, e.type, e.data, coalesce((e.data ->> 'occurred_at')::timestamptz, e.recorded_at) AS ended_at,
+                          t.started_position, t.queued_position, t.started_at, t.attempt, t.task_id, t.task_type, t.worker_id)
+            INSERT INTO task_attempts (
+                started_position, ended_position, queued_position, started_at, ended_at, duration_ms, attempt, task_id, task_type,
+                outcome, worker_id, error_type, error_message)
+            SELECT x.started_position, x.position, x.queued_position, x.started_at, x.ended_at,
+                   coalesce((x.data ->> 'duration_ms')::real, extract(epoch FROM x.ended_at - x.started_at) * 1000),
+                   x.attempt, x.task_id, x.task_type,
+                   CASE x.type WHEN 'task.timed_out' THEN 'timeout' ELSE substr(x.type, 6) END,
+                   x.worker_id, x.data ->> 'error_type', coalesce(x.data ->> 'error_message', x.data ->> 'error')
+            FROM ended x
+            WHERE x.data ? 'attempt';
+        END IF;
+        -- After the attempt above was written: it needs the position that had queued it.
+        IF _types && ARRAY['task.retry_scheduled', 'task.snoozed', 'task.released', 'task.rescued'] THEN
+            UPDATE background_tasks t
+            SET queued_position = e.position
+            FROM appended e
+            WHERE e.type IN ('task.retry_scheduled', 'task.snoozed', 'task.released', 'task.rescued')
+              AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
+        END IF;
+        IF _types && ARRAY['task.cancellation_requested', 'task.completion_refused', 'task.abandoned'] THEN
+            UPDATE background_tasks t
+            SET version = e.version,
+                cancellation_requested = t.cancellation_requested OR e.type = 'task.cancellation_requested'
+            FROM appended e
+            WHERE e.type IN ('task.cancellation_requested', 'task.completion_refused', 'task.abandoned')
+              AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
+        END IF;
+        IF 'task.retry_requested' = ANY (_types) THEN
+            UPDATE background_tasks t
+            SET status = 'pending', version = e.version, failures = 0, rescues = 0, cancellation_requested = false,
+                queued_position = e.position, ready_position = e.position, run_at = NULL, completed_at = NULL,
+                progress_percentage = 0, step = NULL, result = NULL, error = NULL
+            FROM appended e
+            WHERE e.type = 'task.retry_requested' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
+        END IF;
+    END LOOP;
+    -- An agent's tasks go with it; the events stay.
+    IF EXISTS (SELECT FROM appended a WHERE a.type = 'agent.deleted') THEN
+        WITH gone AS (
+            DELETE FROM background_tasks t USING appended a
+            WHERE a.type = 'agent.deleted' AND t.agent_id = a.stream_id::uuid AND t.enqueued_position < a.position
+            RETURNING t.task_id)
+        DELETE FROM task_attempts x USING gone g WHERE x.task_id = g.task_id;
+    END IF;
+    RETURN NULL;
+END $_$;
+CREATE TABLE public.agents (
+    agent_id uuid NOT NULL,
+    created_position bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    taxonomy_version text NOT NULL,
+    taxonomy_node_ids uuid[] NOT NULL,
+    name text NOT NULL,
+    scope_description text,
+    retrieval_config jsonb NOT NULL,
+    features_config jsonb NOT NULL,
+    targets jsonb DEFAULT '{}'::jsonb NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    level smallint DEFAULT 1 NOT NULL,
+    current_xp integer DEFAULT 0 NOT NULL,
+    total_documents integer DEFAULT 0 NOT NULL,
+    total_chunks integer DEFAULT 0 NOT NULL,
+    coverage_percent numeric(5,2) DEFAULT 0 NOT NULL,
+    last_coverage_update timestamp with time zone,
+    total_queries integer DEFAULT 0 NOT NULL,
+    successful_queries integer DEFAULT 0 NOT NULL,
+    avg_faithfulness double precision,
+    avg_response_time_ms double precision,
+    last_query_at timestamp with time zone,
+    CONSTRAINT agent_covers_something CHECK ((taxonomy_node_ids <> '{}'::uuid[])),
+    CONSTRAINT coverage_is_a_percentage CHECK (((coverage_percent >= (0)::numeric) AND (coverage_percent <= (100)::numeric))),
+    CONSTRAINT current_xp_is_not_negative CHECK ((current_xp >= 0)),
+    CONSTRAINT level_is_1_to_5 CHECK (((level >= 1) AND (level <= 5))),
+    CONSTRAINT successes_are_among_the_queries CHECK (((successful_queries >= 0) AND (successful_queries <= total_queries)))
+)
+WITH (fillfactor='70');
+COMMENT ON TABLE public.agents IS 'Agents and their latest coverage, folded from agent.* and coverage.measured events';
+COMMENT ON COLUMN public.agents.agent_id IS 'Identity of the agent, also its stream in the log';
+COMMENT ON COLUMN public.agents.created_position IS 'Position of its agent.created event; lists are newest first by it';
+COMMENT ON COLUMN public.agents.created_at IS 'When it was created';
+COMMENT ON COLUMN public.agents.taxonomy_version IS 'Taxonomy that its nodes belong to';
+COMMENT ON COLUMN public.agents.taxonomy_node_ids IS 'Nodes it covers, with all their descendants';
+COMMENT ON COLUMN public.agents.name IS 'What people call it';
+COMMENT ON COLUMN public.agents.scope_description IS 'What it is for, in words';
+COMMENT ON COLUMN public.agents.retrieval_config IS 'How its queries retrieve: top_k, strategy';
+COMMENT ON COLUMN public.agents.features_config IS 'Switches of its features';
+COMMENT ON COLUMN public.agents.targets IS 'Documents wanted per node id, where that differs from the configured default';
+COMMENT ON COLUMN public.agents.updated_at IS 'When its fields or targets last changed';
+COMMENT ON COLUMN public.agents.version IS 'Version of the last event of the agent''s stream';
+COMMENT ON COLUMN public.agents.level IS 'Growth level, 1 to 5';
+COMMENT ON COLUMN public.agents.current_xp IS 'Experience within the level';
+COMMENT ON COLUMN public.agents.total_documents IS 'Distinct documents in scope when coverage was last measured';
+COMMENT ON COLUMN public.agents.total_chunks IS 'Chunks of those documents';
+COMMENT ON COLUMN public.agents.coverage_percent IS 'Overall coverage when it was last measured, 0 to 100';
+COMMENT ON COLUMN public.agents.last_coverage_update IS 'When coverage was last measured';
+COMMENT ON COLUMN public.agents.total_queries IS 'Queries it answered';
+COMMENT ON COLUMN public.agents.successful_queries IS 'Queries that found something';
+COMMENT ON COLUMN public.agents.avg_faithfulness IS 'Mean faithfulness of its answers; null until something measures it';
+COMMENT ON COLUMN public.agents.avg_response_time_ms IS 'Mean latency of its queries';
+COMMENT ON COLUMN public.agents.last_query_at IS 'When it was last queried';
+CREATE TABLE public.api_key_hashes (
+    hash bytea NOT NULL,
+    name text NOT NULL
+);
+COMMENT ON TABLE public.api_key_hashes IS 'SHA-256 of each API key; secrets stay outside the log';
+COMMENT ON COLUMN public.api_key_hashes.hash IS 'SHA-256 of the key';
+COMMENT ON COLUMN public.api_key_hashes.name IS 'The key in api_keys';
+CREATE TABLE public.api_keys (
+    name text NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT scopes_are_known CHECK (((scopes <@ ARRAY['read'::text, 'write'::text, 'admin'::text]) AND (scopes <> '{}'::text[])))
+);
+COMMENT ON TABLE public.api_keys IS 'API keys, folded from key.* events; their hashes live apart (api_key_hashes)';
+COMMENT ON COLUMN public.api_keys.name IS 'Name, part of every actor api:<name>';
+COMMENT ON COLUMN public.api_keys.scopes IS 'read, write, admin';
+COMMENT ON COLUMN public.api_keys.created_at IS 'When it was created';
+COMMENT ON COLUMN public.api_keys.expires_at IS 'Not valid from then on';
+COMMENT ON COLUMN public.api_keys.revoked_at IS 'When it was revoked';
+CREATE TABLE public.chunks (
+    doc_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    title text NOT NULL,
+    text text NOT NULL,
+    search tsvector GENERATED ALWAYS AS ((setweight(to_tsvector('simple'::regconfig, title), 'A'::"char") || to_tsvector('simple'::regconfig, text))) STORED NOT NULL
+);
+COMMENT ON TABLE public.chunks IS 'Passages of the documents, as queries find them';
+COMMENT ON COLUMN public.chunks.doc_id IS 'The document';
+COMMENT ON COLUMN public.chunks.ordinal IS 'Place in the document, from 0';
+COMMENT ON COLUMN public.chunks.title IS 'Title of the document, so that it is found by it';
+COMMENT ON COLUMN public.chunks.text IS 'The passage';
+COMMENT ON COLUMN public.chunks.search IS 'Words of title (weight A) and passage, unstemmed: Korean and English stand side by side';
+CREATE TABLE public.coverage_history (
+    history_id bigint NOT NULL,
+    agent_id uuid NOT NULL,
+    "timestamp" timestamp with time zone NOT NULL,
+    overall_coverage numeric(5,2) NOT NULL,
+    total_documents integer NOT NULL,
+    total_chunks integer NOT NULL,
+    version text NOT NULL,
+    CONSTRAINT overall_coverage_is_a_percentage CHECK (((overall_coverage >= (0)::numeric) AND (overall_coverage <= (100)::numeric))),
+    CONSTRAINT total_chunks_is_not_negative CHECK ((total_chunks >= 0)),
+    CONSTRAINT total_documents_is_not_negative CHECK ((total_documents >= 0))
+);
+COMMENT ON TABLE public.coverage_history IS 'Every measured coverage, folded from coverage.measured events';
+COMMENT ON COLUMN public.coverage_history.history_id IS 'Position of the coverage.measured event';
+COMMENT ON COLUMN public.coverage_history.agent_id IS 'The agent';
+COMMENT ON COLUMN public.coverage_history."timestamp" IS 'When it was measured';
+COMMENT ON COLUMN public.coverage_history.overall_coverage IS 'Sum of min(count, target) over sum of targets, 0 to 100';
+COMMENT ON COLUMN public.coverage_history.total_documents IS 'Distinct documents in scope';
+COMMENT ON COLUMN public.coverage_history.total_chunks IS 'Chunks of those documents';
+COMMENT ON COLUMN public.coverage_history.version IS 'Taxonomy version it was measured on';
+CREATE TABLE public.document_taxonomy (
+    doc_id uuid NOT NULL,
+    node_id uuid NOT NULL,
+    confidence double precision NOT NULL,
+    CONSTRAINT confidence_is_0_to_1 CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision)))
+);
+COMMENT ON TABLE public.document_taxonomy IS 'Which nodes a document is about';
+COMMENT ON COLUMN public.document_taxonomy.doc_id IS 'The document';
+COMMENT ON COLUMN public.document_taxonomy.node_id IS 'The node, in every taxonomy version that has it';
+COMMENT ON COLUMN public.document_taxonomy.confidence IS 'How sure that is, 0 to 1; coverage counts from 0.7 on by default';
+CREATE TABLE public.documents (
+    doc_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    title text NOT NULL,
+    text text NOT NULL,
+    version text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+COMMENT ON TABLE public.documents IS 'Documents that back coverage; content, not a read model';
+COMMENT ON COLUMN public.documents.doc_id IS 'Identity of the document';
+COMMENT ON COLUMN public.documents.title IS 'Its title';
+COMMENT ON COLUMN public.documents.text IS 'Its whole text';
+COMMENT ON COLUMN public.documents.version IS 'Version of the document, as its sender counts';
+COMMENT ON COLUMN public.documents.created_at IS 'When it first came';
+COMMENT ON COLUMN public.documents.updated_at IS 'When it last came with a change';
+CREATE TABLE public.idempotency_keys (
+    api_key text NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    request_hash text NOT NULL,
+    result jsonb,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+COMMENT ON TABLE public.idempotency_keys IS 'Results of requests that carried an Idempotency-Key, kept for 24 h';
+COMMENT ON COLUMN public.idempotency_keys.api_key IS 'Name of the API key that asked; keys of two callers never meet';
+COMMENT ON COLUMN public.idempotency_keys.route IS 'Method and route template';
+COMMENT ON COLUMN public.idempotency_keys.key IS 'The Idempotency-Key header';
+COMMENT ON COLUMN public.idempotency_keys.request_hash IS 'Hash of the request; the same key with another request is refused';
+COMMENT ON COLUMN public.idempotency_keys.result IS 'Compact result, from which the same answer is rendered again';
+COMMENT ON COLUMN public.idempotency_keys.created_at IS 'When the request was first answered';
+CREATE TABLE public.lanes (
+    lane smallint NOT NULL,
+    queue text NOT NULL,
+    class smallint NOT NULL,
+    limit_group text DEFAULT ''::text NOT NULL,
+    CONSTRAINT class_is_high_medium_or_low CHECK (((class >= 1) AND (class <= 3)))
+);
+COMMENT ON TABLE public.lanes IS 'Dictionary of (queue, priority class, limit group); claims scan lane by lane';
+COMMENT ON COLUMN public.lanes.lane IS 'Small number that stands for the three';
+COMMENT ON COLUMN public.lanes.queue IS 'Queue name';
+COMMENT ON COLUMN public.lanes.class IS '1 high (priority 1-3), 2 medium (4-7), 3 low (8-10)';
+COMMENT ON COLUMN public.lanes.limit_group IS 'Group whose slots are counted together; empty without a limit';
+ALTER TABLE public.lanes ALTER COLUMN lane ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.lanes_lane_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.log_epoch (
+    only_row boolean DEFAULT true NOT NULL,
+    epoch uuid DEFAULT gen_random_uuid() NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT one_epoch_at_a_time CHECK (only_row)
+);
+COMMENT ON TABLE public.log_epoch IS 'Identity of this log; part of every cursor kept outside the database';
+COMMENT ON COLUMN public.log_epoch.only_row IS 'Always true: there is one epoch at a time';
+COMMENT ON COLUMN public.log_epoch.epoch IS 'Renewed when positions may have been handed out twice';
+COMMENT ON COLUMN public.log_epoch.started_at IS 'When this epoch began';
+CREATE TABLE public.queues (
+    queue text NOT NULL,
+    paused boolean NOT NULL,
+    reason text,
+    changed_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.queues IS 'Queues that were ever paused, folded from queue.* events';
+COMMENT ON COLUMN public.queues.queue IS 'Queue name';
+COMMENT ON COLUMN public.queues.paused IS 'No claim takes from it while true';
+COMMENT ON COLUMN public.queues.reason IS 'Why it was paused or resumed';
+COMMENT ON COLUMN public.queues.changed_at IS 'When that was';
+CREATE VIEW public.queue_depth AS
+ SELECT l.queue,
+        CASE l.class
+            WHEN 1 THEN 'high'::text
+            WHEN 2 THEN 'medium'::text
+            ELSE 'low'::text
+        END AS class,
+    COALESCE(q.paused, false) AS paused,
+    p.ready,
+    p.waiting,
+    r.running,
+    p.oldest_ready_at
+   FROM (((( SELECT DISTINCT l_1.queue,
+            l_1.class
+           FROM public.lanes l_1) l
+     LEFT JOIN public.queues q ON ((q.queue = l.queue)))
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE ((t.ready_position IS NOT NULL) OR (t.run_at <= now()))) AS ready,
+            count(*) FILTER (WHERE ((t.ready_position IS NULL) AND (t.run_at > now()))) AS waiting,
+            min(COALESCE(t.run_at, t.created_at)) FILTER (WHERE ((t.ready_position IS NOT NULL) OR (t.run_at <= now()))) AS oldest_ready_at
+           FROM (public.lanes x
+             JOIN public.background_tasks t ON (((t.lane = x.lane) AND (t.status = 'pending'::text))))
+          WHERE ((x.queue = l.queue) AND (x.class = l.class))) p)
+     CROSS JOIN LATERAL ( SELECT count(*) AS running
+           FROM (public.lanes x
+             JOIN public.background_tasks t ON (((t.lane = x.lane) AND (t.status = 'running'::text))))
+          WHERE ((x.queue = l.queue) AND (x.class = l.class))) r);
+COMMENT ON VIEW public.queue_depth IS 'Claimable, waiting and running tasks of each queue and priority class';
+CREATE TABLE public.schema_objects (
+    kind text NOT NULL,
+    identity text NOT NULL
+);
+COMMENT ON TABLE public.schema_objects IS 'Functions, views and triggers that the last migrate installed, and the digest of their files';
+COMMENT ON COLUMN public.schema_objects.kind IS 'function, procedure, aggregate, view, materialized view, trigger, or digest';
+COMMENT ON COLUMN public.schema_objects.identity IS 'Name as in DROP <kind> <identity>; of the digest, the SHA-256 over the files';
+CREATE TABLE public.stream_heads (
+    stream_type text NOT NULL,
+    stream_id text NOT NULL,
+    version integer NOT NULL
+);
+COMMENT ON TABLE public.stream_heads IS 'Last version of each stream that has no read-model row of its own';
+COMMENT ON COLUMN public.stream_heads.stream_type IS 'As in events';
+COMMENT ON COLUMN public.stream_heads.stream_id IS 'As in events';
+COMMENT ON COLUMN public.stream_heads.version IS 'Version of the last event of the stream';
+CREATE TABLE public.workers (
+    worker_id text NOT NULL,
+    status text NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    queues text[] NOT NULL,
+    task_types text[] NOT NULL,
+    concurrency integer NOT NULL,
+    code_version text,
+    started_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    reason text,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT worker_status_is_known CHECK ((status = ANY (ARRAY['live'::text, 'stopped'::text, 'lost'::text])))
+)
+WITH (fillfactor='50');
+COMMENT ON TABLE public.workers IS 'Worker processes, folded from worker.* events; only seen_at changes without an event';
+COMMENT ON COLUMN public.workers.worker_id IS 'Identity of one run of one worker process';
+COMMENT ON COLUMN public.workers.status IS 'live, stopped (by itself) or lost (given up for dead)';
+COMMENT ON COLUMN public.workers.host IS 'Host it runs on';
+COMMENT ON COLUMN public.workers.pid IS 'Process id there';
+COMMENT ON COLUMN public.workers.queues IS 'Queues it claims from';
+COMMENT ON COLUMN public.workers.task_types IS 'Task types it has handlers for';
+COMMENT ON COLUMN public.workers.concurrency IS 'Slots';
+COMMENT ON COLUMN public.workers.code_version IS 'Version of the code it runs';
+COMMENT ON COLUMN public.workers.started_at IS 'When it registered';
+COMMENT ON COLUMN public.workers.stopped_at IS 'When it stopped or was given up';
+COMMENT ON COLUMN public.workers.reason IS 'Why it ended';
+COMMENT ON COLUMN public.workers.seen_at IS 'Last sign of life, renewed every few seconds without an event';
+CREATE VIEW public.stuck_tasks AS
+ SELECT t.task_id,
+    t.task_type,
+    t.queue,
+    t.status,
+    t.worker_id,
+    t.attempt,
+    COALESCE(
+        CASE t.status
+            WHEN 'running'::text THEN t.started_at
+            ELSE NULL::timestamp with time zone
+        END, t.run_at, t.created_at) AS since,
+        CASE
+            WHEN (t.status = 'running'::text) THEN 'runs past its deadline'::text
+            WHEN q.paused THEN 'its queue is paused'::text
+            WHEN (NOT (EXISTS ( SELECT
+               FROM public.workers w
+              WHERE ((w.status = 'live'::text) AND (t.queue = ANY (w.queues)) AND (t.task_type = ANY (w.task_types)))))) THEN 'no live worker serves its queue and type'::text
+            ELSE 'waits for a free slot'::text
+        END AS why
+   FROM (public.background_tasks t
+     LEFT JOIN public.queues q ON ((q.queue = t.queue)))
+  WHERE (((t.status = 'running'::text) AND ((t.started_at + make_interval(secs => (t.timeout_seconds)::double precision)) < now())) OR ((t.status = 'pending'::text) AND (COALESCE(t.run_at, t.created_at) < (now() - '00:05:00'::interval))));
+COMMENT ON VIEW public.stuck_tasks IS 'Tasks past their deadline, and tasks that wait longer than five minutes, with the reason';
+CREATE TABLE public.task_attempts (
+    started_position bigint NOT NULL,
+    ended_position bigint NOT NULL,
+    queued_position bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    duration_ms real NOT NULL,
+    attempt integer NOT NULL,
+    task_id text NOT NULL,
+    task_type text NOT NULL,
+    outcome text NOT NULL,
+    worker_id text NOT NULL,
+    error_type text,
+    error_message text,
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['completed'::text, 'failed'::text, 'timeout'::text, 'cancelled'::text, 'retry_scheduled'::text, 'snoozed'::text, 'released'::text, 'rescued'::text])))
+);
+COMMENT ON TABLE public.task_attempts IS 'One row for each ended attempt, written once, folded from the log; task_execution_logs adds the open ones';
+COMMENT ON COLUMN public.task_attempts.started_position IS 'Position of its task.started event';
+COMMENT ON COLUMN public.task_attempts.ended_position IS 'Position of the event that ended it; that event holds the traceback';
+COMMENT ON COLUMN public.task_attempts.queued_position IS 'Position of the event that queued it';
+COMMENT ON COLUMN public.task_attempts.started_at IS 'When a worker claimed it';
+COMMENT ON COLUMN public.task_attempts.ended_at IS 'When its end was recorded';
+COMMENT ON COLUMN public.task_attempts.duration_ms IS 'As the worker measured it; from claim to end where it could not';
+COMMENT ON COLUMN public.task_attempts.attempt IS 'Number of the run, from 1';
+COMMENT ON COLUMN public.task_attempts.task_id IS 'The task';
+COMMENT ON COLUMN public.task_attempts.task_type IS 'Its type';
+COMMENT ON COLUMN public.task_attempts.outcome IS 'completed, failed, timeout, cancelled, retry_scheduled, snoozed, released or rescued';
+COMMENT ON COLUMN public.task_attempts.worker_id IS 'Who ran it';
+COMMENT ON COLUMN public.task_attempts.error_type IS 'Exception class of a failed attempt';
+COMMENT ON COLUMN public.task_attempts.error_message IS 'Message of a failed attempt';
+CREATE VIEW public.task_execution_logs AS
+ SELECT a.ended_position AS id,
+    a.task_type AS task_name,
+        CASE a.outcome
+            WHEN 'completed'::text THEN 'success'::text
+            ELSE 'failed'::text
+        END AS status,
+    a.outcome AS detail_status,
+    a.task_id,
+    a.attempt,
+    a.started_at,
+    a.ended_at AS completed_at,
+    a.duration_ms,
+    a.error_type,
+    a.error_message,
+    a.worker_id,
+    a.queued_position,
+    a.started_position,
+    a.ended_position
+   FROM public.task_attempts a
+UNION ALL
+ SELECT t.queued_position AS id,
+    t.task_type AS task_name,
+    t.status,
+    t.status AS detail_status,
+    t.task_id,
+    (t.attempt + ((t.status = 'pending'::text))::integer) AS attempt,
+        CASE t.status
+            WHEN 'running'::text THEN t.started_at
+            ELSE NULL::timestamp with time zone
+        END AS started_at,
+    NULL::timestamp with time zone AS completed_at,
+    NULL::real AS duration_ms,
+    NULL::text AS error_type,
+    NULL::text AS error_message,
+        CASE t.status
+            WHEN 'running'::text THEN t.worker_id
+            ELSE NULL::text
+        END AS worker_id,
+    t.queued_position,
+        CASE t.status
+            WHEN 'running'::text THEN t.started_position
+            ELSE NULL::bigint
+        END AS started_position,
+    NULL::bigint AS ended_position
+   FROM public.background_tasks t
+  WHERE (t.status = ANY (ARRAY['pending'::text, 'running'::text]));
+COMMENT ON VIEW public.task_execution_logs IS 'One row for each attempt, open ones included';
+CREATE SEQUENCE public.task_number
+    START WITH 100000000
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.task_types (
+    task_type text NOT NULL,
+    code_version text NOT NULL,
+    queue text DEFAULT 'default'::text NOT NULL,
+    priority smallint DEFAULT 5 NOT NULL,
+    max_attempts smallint DEFAULT 3 NOT NULL,
+    timeout_seconds real DEFAULT 300 NOT NULL,
+    backoff jsonb DEFAULT '{"kind": "exponential"}'::jsonb NOT NULL,
+    run_in text DEFAULT 'async'::text NOT NULL,
+    params_schema jsonb,
+    description text,
+    owner text,
+    subject_type text,
+    subject_param text,
+    id_prefix text,
+    limit_group text DEFAULT ''::text NOT NULL,
+    current boolean NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    CONSTRAINT at_least_one_attempt CHECK ((max_attempts >= 1)),
+    CONSTRAINT timeout_is_positive CHECK ((timeout_seconds > (0)::double precision)),
+    CONSTRAINT type_priority_is_1_to_10 CHECK (((priority >= 1) AND (priority <= 10)))
+);
+COMMENT ON TABLE public.task_types IS 'Catalogue of task types, published by the processes that import them; not a read model';
+COMMENT ON COLUMN public.task_types.task_type IS 'Name of the type';
+COMMENT ON COLUMN public.task_types.code_version IS 'Version of the handler''s code; the newest published one is current';
+COMMENT ON COLUMN public.task_types.queue IS 'Default queue';
+COMMENT ON COLUMN public.task_types.priority IS 'Default priority, 1 to 10';
+COMMENT ON COLUMN public.task_types.max_attempts IS 'Default bound of failures';
+COMMENT ON COLUMN public.task_types.timeout_seconds IS 'Default deadline of an attempt';
+COMMENT ON COLUMN public.task_types.backoff IS 'Default wait between attempts (functions/backoff_delay.sql)';
+COMMENT ON COLUMN public.task_types.run_in IS 'async, thread or process';
+COMMENT ON COLUMN public.task_types.params_schema IS 'JSON schema of the parameters, when the handler declares them';
+COMMENT ON COLUMN public.task_types.description IS 'What the type does';
+COMMENT ON COLUMN public.task_types.owner IS 'Module that defines the handler';
+COMMENT ON COLUMN public.task_types.subject_type IS 'Noun of the subject derived from a parameter';
+COMMENT ON COLUMN public.task_types.subject_param IS 'Parameter that holds the subject''s id';
+COMMENT ON COLUMN public.task_types.id_prefix IS 'Ids of this type are prefix + random uuid; null: task-<number>';
+COMMENT ON COLUMN public.task_types.limit_group IS 'Group whose running tasks are counted together; empty without a limit';
+COMMENT ON COLUMN public.task_types.current IS 'The version that gives the defaults';
+COMMENT ON COLUMN public.task_types.published_at IS 'When this version was last published';
+CREATE TABLE public.taxonomies (
+    taxonomy_version text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+COMMENT ON TABLE public.taxonomies IS 'Versions of the taxonomy; content, not a read model';
+COMMENT ON COLUMN public.taxonomies.taxonomy_version IS 'Name of the version';
+COMMENT ON COLUMN public.taxonomies.created_at IS 'When its first nodes came';
+ALTER TABLE ONLY public.agents
+    ADD CONSTRAINT agents_pkey PRIMARY KEY (agent_id);
+ALTER TABLE ONLY public.api_key_hashes
+    ADD CONSTRAINT api_key_hashes_pkey PRIMARY KEY (hash);
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY public.background_tasks
+    ADD CONSTRAINT background_tasks_pkey PRIMARY KEY (task_id);
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_pkey PRIMARY KEY (doc_id, ordinal);
+ALTER TABLE ONLY public.coverage_history
+    ADD CONSTRAINT coverage_history_pkey PRIMARY KEY (history_id);
+ALTER TABLE ONLY public.document_taxonomy
+    ADD CONSTRAINT document_taxonomy_pkey PRIMARY KEY (doc_id, node_id);
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (doc_id);
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY ("position");
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (api_key, route, key);
+ALTER TABLE ONLY public.lanes
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (lane);
+ALTER TABLE ONLY public.log_epoch
+    ADD CONSTRAINT log_epoch_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT one_event_per_version UNIQUE (stream_type, stream_id, version);
+ALTER TABLE ONLY public.api_key_hashes
+    ADD CONSTRAINT one_hash_per_key UNIQUE (name);
+ALTER TABLE ONLY public.lanes
+    ADD CONSTRAINT one_lane_per_queue_class_and_group UNIQUE (queue, class, limit_group);
+ALTER TABLE ONLY public.queues
+    ADD CONSTRAINT queues_pkey PRIMARY KEY (queue);
+ALTER TABLE ONLY public.schema_objects
+    ADD CONSTRAINT schema_objects_pkey PRIMARY KEY (kind, identity);
+ALTER TABLE ONLY public.stream_heads
+    ADD CONSTRAINT stream_heads_pkey PRIMARY KEY (stream_type, stream_id);
+ALTER TABLE ONLY public.task_attempts
+    ADD CONSTRAINT task_attempts_pkey PRIMARY KEY (task_id, attempt);
+ALTER TABLE ONLY public.task_types
+    ADD CONSTRAINT task_types_pkey PRIMARY KEY (task_type, code_version);
+ALTER TABLE ONLY public.taxonomies
+    ADD CONSTRAINT taxonomies_pkey PRIMARY KEY (taxonomy_version);
+ALTER TABLE ONLY public.taxonomy_edges
+    ADD CONSTRAINT taxonomy_edges_pkey PRIMARY KEY (taxonomy_version, parent_id, child_id);
+ALTER TABLE ONLY public.taxonomy_nodes
+    ADD CONSTRAINT taxonomy_nodes_pkey PRIMARY KEY (taxonomy_version, node_id);
+ALTER TABLE ONLY public.workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (worker_id);
+CREATE INDEX agents_created_position ON public.agents USING btree (created_position DESC);
+CREATE INDEX agents_taxonomy_node_ids ON public.agents USING gin (taxonomy_node_ids);
+CREATE INDEX background_tasks_agent_id ON public.background_tasks USING btree (agent_id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX background_tasks_agent_id_status ON public.background_tasks USING btree (agent_id, status) WHERE (agent_id IS NOT NULL);
+CREATE INDEX background_tasks_created_at ON public.background_tasks USING btree (created_at DESC);
+CREATE INDEX background_tasks_due ON public.background_tasks USING btree (lane, run_at) WHERE ((status = 'pending'::text) AND (ready_position IS NULL));
+CREATE INDEX background_tasks_pending ON public.background_tasks USING btree (lane, ready_position) WHERE (status = 'pending'::text);
+CREATE INDEX background_tasks_status ON public.background_tasks USING btree (status) WHERE (status <> ALL (ARRAY['pending'::text, 'completed'::text]));
+CREATE INDEX background_tasks_subject ON public.background_tasks USING btree (subject) WHERE (subject IS NOT NULL);
+CREATE INDEX background_tasks_unique_key ON public.background_tasks USING btree (unique_key) WHERE (unique_key IS NOT NULL);
+CREATE INDEX chunks_search ON public.chunks USING gin (search);
+CREATE INDEX coverage_history_agent_id ON public.coverage_history USING btree (agent_id);
+CREATE INDEX coverage_history_agent_id_timestamp ON public.coverage_history USING btree (agent_id, "timestamp" DESC);
+CREATE INDEX coverage_history_timestamp ON public.coverage_history USING btree ("timestamp" DESC);
+CREATE INDEX document_taxonomy_node_id ON public.document_taxonomy USING btree (node_id, confidence, doc_id);
+CREATE UNIQUE INDEX one_current_version_per_task_type ON public.task_types USING btree (task_type) WHERE current;
+CREATE INDEX taxonomy_edges_child ON public.taxonomy_edges USING btree (taxonomy_version, child_id);
+CREATE INDEX taxonomy_nodes_node_id ON public.taxonomy_nodes USING btree (node_id);
+CREATE TRIGGER fence_append BEFORE INSERT ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.fence_append();
+CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_agents();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_agents;
+CREATE TRIGGER project_coverage AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_coverage();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_coverage;
+CREATE TRIGGER project_keys AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_keys();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_keys;
+CREATE TRIGGER project_queues AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_queues();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_queues;
+CREATE TRIGGER project_stream_heads AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_stream_heads();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_stream_heads;
+CREATE TRIGGER project_tasks AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_tasks();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_tasks;
+CREATE TRIGGER project_workers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_workers();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_workers;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER refuse_change;
+ALTER TABLE ONLY public.taxonomy_edges
+    ADD CONSTRAINT child_is_a_node FOREIGN KEY (taxonomy_version, child_id) REFERENCES public.taxonomy_nodes(taxonomy_version, node_id);
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_belong_to_a_document FOREIGN KEY (doc_id) REFERENCES public.documents(doc_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.document_taxonomy
+    ADD CONSTRAINT classifications_belong_to_a_document FOREIGN KEY (doc_id) REFERENCES public.documents(doc_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.taxonomy_nodes
+    ADD CONSTRAINT nodes_belong_to_a_taxonomy FOREIGN KEY (taxonomy_version) REFERENCES public.taxonomies(taxonomy_version);
+ALTER TABLE ONLY public.taxonomy_edges
+    ADD CONSTRAINT parent_is_a_node FOREIGN KEY (taxonomy_version, parent_id) REFERENCES public.taxonomy_nodes(taxonomy_version, node_id);
