@@ -27,7 +27,7 @@ FILL = """
         FOR _n IN 1 .. 25 LOOP
             SELECT array_agg(c.task_id) AS ids, array_agg(c.lease) AS leases INTO _got
             FROM claim_tasks('w-1', '{default}', '{noop}', 1000) c;
-            PERFORM count(*) FROM end_attempts('w-1', _got.ids, _got.leases, 
+            PERFORM count(*) FROM end_attempts('w-1', _got.ids, _got.leases,
                 array_fill('completed'::text, '{1000}'), array_fill('{}'::jsonb, '{1000}'), ring => false);
         END LOOP;
         PERFORM count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 500);
@@ -41,7 +41,7 @@ HELD = """
 END = "SELECT count(*) FROM end_attempts('w-1', $1, $2, array_fill('{}'::text, '{{200}}'), {})"
 NOTHING = "array_fill('{}'::jsonb, '{200}')"
 STATEMENTS = {
-    "enqueue 200": "SELECT count(*) FROM enqueue_tasks((SELECT jsonb_agg(jsonb_build_object('task_type', 'noop'))"
+    "enqueue 200": 'SELECT count(*) FROM enqueue_tasks((SELECT jsonb_agg(\'{"task_type": "noop"}\'::jsonb)'
     " FROM generate_series(1, 200)))",
     "claim 200": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200)",
     "claim 200 by a mark": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200,"
@@ -59,14 +59,15 @@ STATEMENTS = {
 }
 TABLE_COUNTS = """
     SELECT relname, seq_scan, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_xact_user_tables
-    WHERE schemaname = 'public' AND relname = ANY (%s)
+    WHERE schemaname = 'public' AND relname = ANY ($1)
 """
 INDEX_COUNTS = """
     SELECT t.relname, i.relname
     FROM pg_index x
     JOIN pg_class t ON t.oid = x.indrelid
     JOIN pg_class i ON i.oid = x.indexrelid
-    WHERE t.relname = ANY (%s) AND t.relnamespace = 'public'::regnamespace AND pg_stat_get_xact_numscans(i.oid) > 0
+    WHERE t.relname = ANY ($1) AND t.relnamespace = 'public'::regnamespace
+      AND pg_stat_get_xact_numscans(i.oid) > 0
     ORDER BY i.relname
 """
 
@@ -95,7 +96,11 @@ def footprint(dsn: str, statement: str, arguments: Any) -> list[str]:
             indexes.setdefault(table, []).append(index)
         lines = []
         for table, scans, *written in connection.execute(TABLE_COUNTS.encode(), [list(TABLES)]):
-            told = [f"{n} {verb}" for n, verb in zip(written, ("inserted", "updated", "deleted"), strict=True) if n]
+            told = [
+                f"{n} {verb}"
+                for n, verb in zip(written, ("inserted", "updated", "deleted"), strict=True)
+                if n
+            ]
             told += ["A SCAN OF THE WHOLE TABLE"] if scans else []
             told += [f"by {', '.join(indexes[table])}"] if table in indexes else []
             lines += [f"  {table}: {'; '.join(told)}"] if told else []
