@@ -169,7 +169,7 @@ async def test_a_stream_that_cannot_be_folded_hides_no_other(db: Database, lived
         ("differs", "task/t-1"),
         ("unfoldable", "task/t-2"),
     ]
-    assert "lane" in found[1].explanation, "there is no lane of such a priority"
+    assert "priority_is_1_to_10" in found[1].explanation
 
 
 async def test_the_end_of_an_agent_is_folded_into_its_tasks(db: Database, lived: list[str]) -> None:

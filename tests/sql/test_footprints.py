@@ -45,7 +45,7 @@ STATEMENTS = {
     " FROM generate_series(1, 200)))",
     "claim 200": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200)",
     "claim 200 by a mark": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200,"
-    " ARRAY[ROW((SELECT lane FROM lanes), 25000, NULL)::lane_mark])",
+    " ARRAY[ROW((SELECT lane FROM lanes WHERE queue = 'default' AND class = 2), 25000, NULL)::lane_mark])",
     "claim, nothing there": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{none}', 200)",
     "complete 200": END.format("completed", NOTHING),
     "fail 200": END.format("failed", NOTHING),
