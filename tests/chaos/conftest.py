@@ -32,5 +32,7 @@ async def ledger(database: str) -> AsyncIterator[Ledger]:
 @pytest.fixture
 def short_path() -> Iterator[Path]:
     """A directory for sockets, whose paths may have 107 bytes at most."""
-    with TemporaryDirectory(prefix="annals-") as folder:
+    with TemporaryDirectory(prefix="annals-", ignore_cleanup_errors=True) as folder:
+        # As root, the server runs under another account, which must be able to get here.
+        os.chmod(folder, 0o755)
         yield Path(folder)

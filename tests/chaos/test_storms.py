@@ -110,6 +110,7 @@ async def test_a_restarted_server_costs_nothing(tmp_path: Path, short_path: Path
             load = asyncio.create_task(client.enqueue(200 * intensity, pause=0.01))
             for how in (signal.SIGINT, signal.SIGQUIT) * intensity:
                 await asyncio.sleep(random.uniform(0.4, 0.9))  # in the middle of the load
+                await (await connected(server.dsn)).close()
                 os.kill(server.pid, how)
             await load
             ledger = Ledger(await connected(server.dsn))
@@ -117,6 +118,9 @@ async def test_a_restarted_server_costs_nothing(tmp_path: Path, short_path: Path
             await assert_nobody_was_given_up(ledger)
             await stop(workers)
             await ledger.connection.close()
+    async with asyncio.timeout(30):
+        while (server.data_dir / "postmaster.pid").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # its supervisor stops it: nobody tells us
 
 
 async def connected(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":

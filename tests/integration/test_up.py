@@ -7,9 +7,10 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiohttp
 import asyncpg
@@ -93,6 +94,14 @@ async def connection(database: str) -> AsyncIterator["asyncpg.Connection[asyncpg
     await connection.close()
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A directory that the account of the server can reach, also when the tests run as root."""
+    with TemporaryDirectory(prefix="annals-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_it_serves_and_ends_in_order(
     database: str, connection: "asyncpg.Connection[asyncpg.Record]", number: signal.Signals
@@ -158,17 +167,17 @@ async def test_a_module_that_is_not_there_ends_everything(database: str) -> None
     assert "no_such_module" in said and "Traceback" not in said
 
 
-async def test_a_demo_without_a_key_is_refused_before_anything_starts(tmp_path: Path) -> None:
+async def test_a_demo_without_a_key_is_refused_before_anything_starts() -> None:
     async with up("--demo", environment={"ANNALS_API__DEVELOPMENT_KEY": "null"}) as running:
         assert await asyncio.wait_for(running.process.wait(), PATIENCE_SECONDS) == 2
         assert "--demo needs an API key" in await running.errors()
 
 
-async def test_it_brings_its_own_database(tmp_path: Path) -> None:
-    async with up("--home", str(tmp_path), "--workers", "0", "--once") as first:
+async def test_it_brings_its_own_database(home: Path) -> None:
+    async with up("--home", str(home), "--workers", "0", "--once") as first:
         await first.until("PostgreSQL .*embedded")
         await first.until("Schema .*0001.events")
         assert await asyncio.wait_for(first.process.wait(), PATIENCE_SECONDS) == 0
-    async with up("--home", str(tmp_path), "--workers", "0", "--once") as second:
+    async with up("--home", str(home), "--workers", "0", "--once") as second:
         await second.until("Schema .*up to date")
         assert await asyncio.wait_for(second.process.wait(), PATIENCE_SECONDS) == 0
