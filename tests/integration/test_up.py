@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -100,6 +101,9 @@ def home() -> Iterator[Path]:
     with TemporaryDirectory(prefix="annals-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while [*Path(folder).rglob("postmaster.pid")] and time.monotonic() < deadline:
+            time.sleep(0.05)  # the server lingers for the next command, then its supervisor stops it
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
