@@ -33,17 +33,17 @@ DECLARE
     _position bigint;
 BEGIN
     IF _answer IS NULL THEN
+        -- options: what an enqueue takes as well (priority, webhook_url).
+        _tasks := draft_tasks(jsonb_build_array(measure_coverage.options || jsonb_build_object(
+            'task_type', 'coverage_refresh', 'params', jsonb_build_object('agent_id', measure_coverage.agent_id))), measure_coverage.at);
+        PERFORM intern_lanes(_tasks);
+        PERFORM require_agent(measure_coverage.agent_id);
         IF num_nulls(measure_coverage.coverage ->> 'measured_at', measure_coverage.coverage ->> 'version', measure_coverage.started_at,
                      measure_coverage.coverage ->> 'total_documents', measure_coverage.coverage ->> 'total_chunks') > 0
            OR NOT coalesce(jsonb_path_exists(measure_coverage.coverage, '$ ? (@.overall_coverage >= 0 && @.overall_coverage <= 100)'), false) THEN
             RAISE EXCEPTION 'a coverage needs measured_at, overall_coverage (0 to 100), total_documents, total_chunks and version'
                 USING ERRCODE = 'AN422';
         END IF;
-        -- options: what an enqueue takes as well (priority, webhook_url).
-        _tasks := draft_tasks(jsonb_build_array(measure_coverage.options || jsonb_build_object(
-            'task_type', 'coverage_refresh', 'params', jsonb_build_object('agent_id', measure_coverage.agent_id))), measure_coverage.at);
-        PERFORM intern_lanes(_tasks);
-        PERFORM require_agent(measure_coverage.agent_id);
         _id := _tasks[1].task_id;
         SELECT max(a.position) INTO _position FROM append_events(ARRAY(
             SELECT ROW(d.stream_type, d.stream_id, d.type, d.data, measure_coverage.correlation_id, NULL, measure_coverage.trace, NULL)::event_draft

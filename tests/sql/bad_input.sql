@@ -2,6 +2,7 @@
 -- of its type, 23502 for a NULL where an actor or a time must be. NOTHING: an answer, and nothing written.
 
 -- AN404
+measure_coverage(gen_random_uuid(), '{}', '{}', now())
 enqueue_tasks('[{"task_type":"coverage_refresh","params":{"agent_id":"5f3c0c5e-0000-4000-8000-0000000000ff"}}]')
 cancel_task('nope')
 cancel_task(NULL)
@@ -136,7 +137,6 @@ set_agent_targets('5f3c0c5e-0000-4000-8000-000000000000', '{"zzz": 1}')
 set_agent_targets('5f3c0c5e-0000-4000-8000-000000000000', NULL)
 record_agent_query('5f3c0c5e-0000-4000-8000-000000000000', NULL, NULL)
 record_agent_query('5f3c0c5e-0000-4000-8000-000000000000', 'NaN', -1)
-measure_coverage(gen_random_uuid(), '{}', '{}', now())
 measure_coverage('5f3c0c5e-0000-4000-8000-000000000000', '{}', '{}', now())
 measure_coverage('5f3c0c5e-0000-4000-8000-000000000000', '{"measured_at":"2026-01-01Z","overall_coverage":146.67,"total_documents":1,"total_chunks":1,"version":"1"}', '{}', now())
 measure_coverage('5f3c0c5e-0000-4000-8000-000000000000', NULL, NULL, now())
