@@ -1,7 +1,6 @@
 """The commands `annals audit verify|rebuild|replay`."""
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,7 +86,7 @@ def rebuild(context: Context, read_model: str) -> None:
         verification.stop = stop
         rows = 0
         with _progress(context, verification) as tell:
-            async for repaired in rebuild_read_models(db, verification, f"cli:{getpass.getuser()}"):
+            async for repaired in rebuild_read_models(db, verification):
                 rows += repaired
                 tell()
         record = {

@@ -46,7 +46,7 @@ async def findings_of(db: Database, *names: str, chunk: Chunk = SMALL) -> list[F
 
 
 async def mend(db: Database, name: str, chunk: Chunk = SMALL) -> int:
-    return sum([rows async for rows in rebuild(db, await start(db, [name], chunk), "cli:test")])
+    return sum([rows async for rows in rebuild(db, await start(db, [name], chunk))])
 
 
 async def test_what_the_service_wrote_holds(db: Database, lived: list[str]) -> None:
@@ -256,7 +256,10 @@ async def test_a_rebuild_mends_what_differs_and_says_so(
     assert await mend(db, model) == rows
     assert await findings_of(db) == []
     repaired = await db.fetch("SELECT * FROM events WHERE position > $1", head)
-    assert {(event["type"], event["actor"]) for event in repaired} == {("projection.repaired", "cli:test")}
+    role = await db.fetchval("SELECT session_user::text")
+    assert {(event["type"], event["actor"]) for event in repaired} == {
+        ("projection.repaired", f"psql:{role}")
+    }
     assert sum(event["data"]["rows"] for event in repaired) == rows
     assert {event["data"]["read_model"] for event in repaired} == {model}
     if model == "workers":
@@ -275,7 +278,7 @@ async def test_a_rebuild_of_what_is_right_writes_nothing(db: Database, lived: li
 async def test_an_interrupted_rebuild_has_recorded_what_it_did(db: Database, lived: list[str]) -> None:
     await db.fetch("DELETE FROM background_tasks")
     run = await start(db, ["background_tasks"], SMALL)
-    async for rows in rebuild(db, run, "cli:test"):
+    async for rows in rebuild(db, run):
         assert rows == 1, "the first chunk holds one stream: its events are at the bound"
         run.stop.set()
     repaired = await db.fetch("SELECT data FROM events WHERE type = 'projection.repaired'")

@@ -1,1 +1,1 @@
-SELECT repair_strays($1, $2, $3, $4)
+SELECT repair_strays($1, $2, $3)
