@@ -27,7 +27,8 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', _role);
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION stable_position(), events_after(bigint, integer), priority_class(smallint), '
-                       'spoken_duration(real), max_event_bytes(), fence_tag(), default_actor() TO %I', _role);
+                       'spoken_duration(real), max_event_bytes(), fence_tag(), default_actor(), task_history(text), event_bytes(events), '
+                       'table_kinds() TO %I', _role);
         IF _role <> 'annals_app' THEN
             EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys FROM %I', _role);
         END IF;

@@ -34,7 +34,7 @@ class MigrationFailed(AnnalsError):
 def digest_of_files() -> str:
     """Changes with the name and the content of every file."""
     digest = hashlib.sha256()
-    for path in _files():
+    for path in [path for folder in FOLDERS for path in _files_of(folder)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -50,7 +50,9 @@ def install(connection: Connection, digest: str) -> None:
     with connection.transaction():
         _drop(connection)
         before = _present(connection)
-        _create(connection, _files())
+        # Folder by folder: grants that ran before a function was created would leave it open to everybody.
+        for folder in FOLDERS:
+            _create(connection, _files_of(folder))
         made = sorted(_present(connection) - before)
         with connection.cursor() as cursor:
             cursor.executemany(SQL.record_object.encode(), [*made, ("digest", digest)])
@@ -108,10 +110,7 @@ def _create_one(connection: Connection, path: Path, *, final: bool) -> bool:
     return True
 
 
-def _files() -> list[Path]:
-    return [
-        path
-        for folder in FOLDERS
-        for path in sorted((migrations_dir() / folder).glob("*.sql"))
-        if not path.name.endswith(ROLLBACK)
-    ]
+def _files_of(folder: str) -> list[Path]:
+    """The files of one of FOLDERS, by name."""
+    files = sorted((migrations_dir() / folder).glob("*.sql"))
+    return [path for path in files if not path.name.endswith(ROLLBACK)]
