@@ -947,6 +947,7 @@ CREATE UNIQUE INDEX one_current_version_per_task_type ON public.task_types USING
 CREATE INDEX taxonomy_edges_child ON public.taxonomy_edges USING btree (taxonomy_version, child_id);
 CREATE INDEX taxonomy_nodes_node_id ON public.taxonomy_nodes USING btree (node_id);
 CREATE TRIGGER fence_append BEFORE INSERT ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.fence_append();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER fence_append;
 CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_agents();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_agents;
 CREATE TRIGGER project_coverage AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_coverage();
