@@ -1,4 +1,4 @@
-"""The commands `annals tasks list|show|cancel|retry`."""
+"""The commands `annals tasks list|show|cancel|retry`, and the group with `enqueue`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -10,6 +10,7 @@ from service.cli import Context, emit_json_lines, json_option
 from service.errors import Conflict, NotFound
 from service.model.task import STATUSES, Attempt, Changed, Place, Task
 from service.store.console import Time, actor, short, with_database
+from service.store.enqueue_command import enqueue_file
 from service.store.pool import Database
 from service.store.tasks import TaskFilter, TaskStore
 
@@ -20,12 +21,15 @@ ATTEMPT_COLUMNS = ["attempt", "status", "started_at", "duration_ms", "worker_id"
 
 @click.group()
 def tasks() -> None:
-    """List, show, cancel and retry tasks.
+    """Enqueue, list, show, cancel and retry tasks.
 
     \b
     Example: annals tasks list --status running
              annals tasks show task-100000000
     """
+
+
+tasks.add_command(enqueue_file)
 
 
 @tasks.command("list")

@@ -107,6 +107,35 @@ def test_a_task_is_shown_with_its_attempts_and_its_place(filled: str) -> None:
     assert missing.returncode == 3 and json.loads(missing.stderr)["error"] == "not_found"
 
 
+def test_a_file_is_enqueued_in_batches_and_under_a_key_only_once(filled: str, tmp_path: Path) -> None:
+    file = tmp_path / "tasks.jsonl"
+    file.write_text("".join(f'{{"task_type": "noop", "params": {{"n": {n}}}}}\n' for n in range(25)))
+    command = ("tasks", "enqueue", str(file), "--batch", "10", "--key", "import-1")
+    assert lines(annals(filled, *command, "--json")) == [{"enqueued": 25, "duplicate": 0}]
+    again = annals(filled, *command)
+    assert again.returncode == 0 and "25 tasks" in again.stdout
+    with psycopg.connect(filled) as db:
+        assert db.execute("SELECT count(*) FROM background_tasks").fetchone() == (28,)
+    file.write_text(file.read_text().replace('"n": 3}', '"n": 33}'))
+    assert annals(filled, *command).returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"task_type": "noop"}\nnonsense\n', "Line 2 is no JSON"),
+        ("[1]\n", "Line 1 is no JSON object"),
+        ('{"task_type": "noop"}\n\n{"task_type": "nop"}\n', "In the batch from line 3"),
+    ],
+)
+def test_a_bad_line_is_named_and_what_came_before_stays(filled: str, text: str, said: str) -> None:
+    done = annals(filled, "tasks", "enqueue", "-", "--batch", "1", given=text)
+    assert done.returncode == 2 and said in done.stderr
+    with psycopg.connect(filled) as db:
+        (count,) = db.execute("SELECT count(*) FROM background_tasks WHERE status = 'pending'").fetchone()
+    assert count == 1 + text.count('"noop"')
+
+
 def test_cancel_and_retry_end_with_a_code_that_tells_the_worst(filled: str) -> None:
     assert (
         lines(annals(filled, "tasks", "cancel", "task-a", "--reason", "enough", "--json"))[0]["outcome"]
