@@ -20,7 +20,8 @@ DECLARE
     _caused    event_draft[];
     _positions bigint[];
 BEGIN
-    IF append_transitions.transitions = '{}' OR append_transitions.transitions IS NULL THEN
+    -- A worker that dies idle has no transitions, but its loss is still to be recorded.
+    IF coalesce(append_transitions.transitions, '{}') = '{}' AND coalesce(append_transitions.records, '{}') = '{}' THEN
         RETURN '{}';
     END IF;
     _caused := ARRAY(SELECT r FROM react(append_transitions.transitions) r) || append_transitions.records;
@@ -42,5 +43,5 @@ BEGIN
                        coalesce(c.trace, append_transitions.trace), NULL)::event_draft
             FROM unnest(_caused) WITH ORDINALITY c ORDER BY c.ordinality), append_transitions.actor, append_transitions.at);
     END IF;
-    RETURN _positions;
+    RETURN coalesce(_positions, '{}');
 END $$;

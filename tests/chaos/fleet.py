@@ -110,8 +110,7 @@ class Client:
         try:
             for _ in range(number):
                 await self._persist(random.choice(KINDS), f"chaos-{len(self.accepted)}")
-                # The rhythm of the load.
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause)  # the rhythm of the load
         finally:
             if self._connection is not None:
                 self._connection.terminate()

@@ -23,7 +23,7 @@ async def slow(ctx: Any) -> dict[str, Any]:
     """Takes a while and tells how far it is."""
     for part in range(5):
         await ctx.progress(part * 20, f"part {part}")
-        await asyncio.sleep(ctx.params["seconds"] / 5)
+        await asyncio.sleep(ctx.params["seconds"] / 5)  # the work, so that storms meet it under way
     return _done(ctx)
 
 

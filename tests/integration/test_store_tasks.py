@@ -227,6 +227,16 @@ async def test_a_worker_that_renewed_is_not_robbed(tasks: TaskStore, pool: Datab
     assert not await fleet.renew_worker("w-1")
 
 
+async def test_a_worker_that_dies_idle_is_given_up_too(tasks: TaskStore, pool: Database) -> None:
+    fleet = FleetStore(pool)
+    await fleet.start_worker("w-1", host="h", pid=1, queues=["default"], task_types=["noop"], concurrency=1)
+    (before,) = await fleet.workers()
+    assert await tasks.rescue("w-1", before.seen_at, actor=ACTOR) == []
+    (gone,) = await fleet.workers()
+    assert (gone.status, gone.reason) == ("lost", "no sign of life")
+    assert not await fleet.renew_worker("w-1")
+
+
 async def test_the_list_pages_through_all_tasks_newest_first(tasks: TaskStore) -> None:
     ids = [await enqueue(tasks, {}, {}, {}) for _ in range(3)]
     seen, cursor = [], None
