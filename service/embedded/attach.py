@@ -40,7 +40,7 @@ class Holding:
     def supervise(self) -> bool:
         """Start a supervisor when there is none; false when that failed."""
         try:
-            if not locks.is_held(self.server.place.supervisor):
+            if not starter.is_supervised(self.server.place):
                 starter.ensure_running(self.server.place, self.server.state.wish, log.info)
         except EmbeddedError as error:
             log.error("The embedded server cannot be started again: %s %s", error.message, error.hint)

@@ -72,6 +72,14 @@ def leftovers(data: Path) -> list[int]:
     return [pid for pid in numbers if pid != os.getpid() and serves(pid, data)]
 
 
+def is_ending(pid: int) -> bool:
+    """Whether the process was killed and has given its memory back, but perhaps not yet its file locks."""
+    try:
+        return not Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 class Postmaster:
     """A handle on the server's main process; `child` is None when it was taken over."""
 

@@ -16,6 +16,7 @@ from service.embedded import files, locks, sockets, state
 from service.embedded.errors import EmbeddedError
 from service.embedded.launch import rotate, tail
 from service.embedded.place import Place, Progress
+from service.embedded.postmaster import is_ending
 
 POLL_SECONDS = 0.005
 SAID_LINES = 8
@@ -33,6 +34,12 @@ def ensure_running(place: Place, wish: state.Wish, progress: Progress) -> state.
     return found
 
 
+def is_supervised(place: Place) -> bool:
+    """Whether a supervisor lives. One that was just killed may hold its lock for a moment longer."""
+    found = state.read(place.state)
+    return locks.is_held(place.supervisor) and not (found is not None and is_ending(found.supervisor))
+
+
 def await_ready(place: Place, progress: Progress) -> state.State | None:
     """The state once the living supervisor's server is ready; None when there is no living supervisor."""
     told = 0
@@ -45,6 +52,7 @@ def await_ready(place: Place, progress: Progress) -> state.State | None:
         if (
             found is not None
             and found.phase == "ready"
+            and not is_ending(found.supervisor)
             and sockets.accepts(found.socket_directory, found.port)
         ):
             return found

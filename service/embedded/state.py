@@ -23,7 +23,8 @@ class Wish:
 class State:
     """How the server is, and how to reach it.
 
-    `phase` is starting, ready, stopping, stopped or failed; `token` names the supervisor that speaks.
+    `phase` is starting, ready, stopping, stopped or failed; `token` names the supervisor that speaks, and
+    `supervisor` is its process, 0 until it does.
     `messages` grow while starting; `error` is (message, hint) of a failure.
     """
 
@@ -36,6 +37,7 @@ class State:
     port: int = 5432
     bin_dir: str = ""
     major: int = 0
+    supervisor: int = 0
 
 
 def write(path: Path, state: State) -> None:

@@ -40,7 +40,7 @@ class Supervisor:
 
     def __init__(self, place: Place, token: str, wish: state.Wish) -> None:
         self.place = place
-        self.state = state.State(token, "starting", wish)
+        self.state = state.State(token, "starting", wish, supervisor=os.getpid())
         self.keeper = Keeper(place, self.say, self.check)
         self.holders = files.open_private(place.holders, os.O_RDWR)
         self.idle_since: float | None = None

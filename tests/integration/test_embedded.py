@@ -12,7 +12,8 @@ import asyncpg
 import psycopg
 import pytest
 
-from service.embedded import EmbeddedError, attach
+from service.embedded import EmbeddedError, attach, locks, postmaster, starter, state
+from service.embedded.place import Place
 from tests.embedded_holder import FAST, Holder, gone, home_directory, processes, quick, until
 
 
@@ -110,6 +111,20 @@ def test_a_next_command_within_the_linger_time_finds_the_server_running(home: Pa
         assert server.pid == pid
         assert time.monotonic() - begun < 1, "an attach to a running server must not wait"
     os.kill(processes(base, "supervisor")[0], 15)
+
+
+def test_a_killed_supervisor_is_none_although_its_lock_is_not_yet_gone(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    living = os.getpid()
+    ended = subprocess.Popen(["true"])  # not reaped before the end: nothing of it is left but its number
+    until(lambda: postmaster.is_ending(ended.pid), "it has ended")
+    with locks.exclusive(place.supervisor):
+        for pid, supervised in ((living, True), (ended.pid, False)):
+            state.write(place.state, state.State("token", "ready", supervisor=pid))
+            assert starter.is_supervised(place) is supervised
+    state.write(place.state, state.State("token", "ready", supervisor=living))
+    assert not starter.is_supervised(place), "nobody holds the lock"
+    ended.wait()
 
 
 def test_blocks_of_one_process_nest(home: Path) -> None:
