@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS background_tasks (
     version                integer     NOT NULL,
     lease                  integer,
     ready_position         bigint,
+    changed_position       bigint      NOT NULL,
     progress_percentage    real        NOT NULL DEFAULT 0,
     completed_at           timestamptz,
     step                   text,
@@ -100,6 +101,7 @@ COMMENT ON COLUMN background_tasks.status IS 'pending, running, completed, faile
 COMMENT ON COLUMN background_tasks.version IS 'Version of the last event of the task''s stream';
 COMMENT ON COLUMN background_tasks.lease IS 'Version of the task.started event while it runs: the right to finish it';
 COMMENT ON COLUMN background_tasks.ready_position IS 'Place in the lane; null while it waits for run_at or does not wait';
+COMMENT ON COLUMN background_tasks.changed_position IS 'Position of the last event of the task; from there on the row was always as it is';
 COMMENT ON COLUMN background_tasks.progress_percentage IS '0 to 100, as the handler reported';
 COMMENT ON COLUMN background_tasks.completed_at IS 'When it reached a terminal status';
 COMMENT ON COLUMN background_tasks.step IS 'What the handler said it is doing';

@@ -46,7 +46,8 @@ BEGIN
         IF 'task.enqueued' = ANY (_types) THEN
             INSERT INTO background_tasks (
                 enqueued_position, created_at, agent_id, timeout_seconds, lane, priority, max_attempts, queued_position, run_at,
-                task_id, task_type, queue, subject, unique_key, webhook_url, correlation_id, status, version, ready_position)
+                task_id, task_type, queue, subject, unique_key, webhook_url, correlation_id, status, version,
+                ready_position, changed_position)
             SELECT e.position, coalesce(d.occurred_at, e.recorded_at),
                    CASE WHEN d.subject ~ '^agent:[0-9a-f-]{36}$' THEN substr(d.subject, 7)::uuid END,
                    d.timeout_seconds,
@@ -54,7 +55,7 @@ BEGIN
                     WHERE l.queue = d.queue AND l.class = priority_class(d.priority) AND l.limit_group = coalesce(d.limit_group, '')),
                    d.priority, d.max_attempts, e.position, d.run_at,
                    e.stream_id, d.task_type, d.queue, d.subject, d.unique_key, d.webhook_url,
-                   e.correlation_id, 'pending', e.version, CASE WHEN d.run_at IS NULL THEN e.position END
+                   e.correlation_id, 'pending', e.version, CASE WHEN d.run_at IS NULL THEN e.position END, e.position
             FROM appended e
             CROSS JOIN LATERAL jsonb_to_record(e.data) AS d (
                 task_type text, queue text, priority smallint, subject text, max_attempts smallint, timeout_seconds real,
@@ -64,7 +65,8 @@ BEGIN
 
         IF 'task.started' = ANY (_types) THEN
             UPDATE background_tasks t
-            SET status = 'running', version = e.version, lease = e.version, attempt = t.attempt + 1, ready_position = NULL,
+            SET status = 'running', version = e.version, changed_position = e.position, lease = e.version,
+                attempt = t.attempt + 1, ready_position = NULL,
                 started_position = e.position, started_at = coalesce((e.data ->> 'occurred_at')::timestamptz, e.recorded_at),
                 worker_id = e.data ->> 'worker_id', progress_percentage = 0, step = NULL, error = NULL
             FROM appended e
@@ -73,7 +75,7 @@ BEGIN
 
         IF 'task.progressed' = ANY (_types) THEN
             UPDATE background_tasks t
-            SET version = e.version,
+            SET version = e.version, changed_position = e.position,
                 progress_percentage = coalesce((e.data ->> 'percentage')::real, t.progress_percentage),
                 step = coalesce(e.data ->> 'step', t.step),
                 checkpoint = coalesce(e.data -> 'checkpoint', t.checkpoint)
@@ -88,7 +90,7 @@ BEGIN
                 SET status = CASE e.type WHEN 'task.completed' THEN 'completed' WHEN 'task.failed' THEN 'failed'
                                          WHEN 'task.timed_out' THEN 'timeout' WHEN 'task.cancelled' THEN 'cancelled'
                                          ELSE 'pending' END,
-                    version = e.version,
+                    version = e.version, changed_position = e.position,
                     lease = NULL,
                     ready_position = CASE WHEN e.type IN ('task.released', 'task.rescued') THEN t.enqueued_position END,
                     run_at = CASE WHEN e.type IN ('task.retry_scheduled', 'task.snoozed') THEN (e.data ->> 'run_at')::timestamptz
@@ -128,7 +130,7 @@ BEGIN
 
         IF _types && ARRAY['task.cancellation_requested', 'task.completion_refused', 'task.abandoned'] THEN
             UPDATE background_tasks t
-            SET version = e.version,
+            SET version = e.version, changed_position = e.position,
                 cancellation_requested = t.cancellation_requested OR e.type = 'task.cancellation_requested'
             FROM appended e
             WHERE e.type IN ('task.cancellation_requested', 'task.completion_refused', 'task.abandoned')
@@ -137,7 +139,8 @@ BEGIN
 
         IF 'task.retry_requested' = ANY (_types) THEN
             UPDATE background_tasks t
-            SET status = 'pending', version = e.version, failures = 0, rescues = 0, cancellation_requested = false,
+            SET status = 'pending', version = e.version, changed_position = e.position,
+                failures = 0, rescues = 0, cancellation_requested = false,
                 queued_position = e.position, ready_position = e.position, run_at = NULL, completed_at = NULL,
                 progress_percentage = 0, step = NULL, result = NULL, error = NULL
             FROM appended e

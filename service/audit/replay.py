@@ -11,7 +11,7 @@ from service.store.pool import Database
 
 # They change with every event or repeat what the line says anyway.
 PLUMBING = {"version", "lease", "ready_position", "queued_position", "started_position", "status", "lane"}
-PLUMBING |= {"started_at", "completed_at"}
+PLUMBING |= {"started_at", "completed_at", "changed_position"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,10 @@ async def test_a_row_that_missed_its_last_events_tells_which_it_saw(db: Database
     await db.fetch("ALTER TABLE events ENABLE ALWAYS TRIGGER project_tasks")
     [finding] = await findings_of(db)
     assert (finding.stream, finding.equals_version, finding.unexplained) == ("task/t-5", 1, ())
-    assert finding.explanation == "as after version 1: completed_at, ready_position, status, version"
+    assert (
+        finding.explanation
+        == "as after version 1: changed_position, completed_at, ready_position, status, version"
+    )
 
 
 async def test_a_deleted_row_is_missing(db: Database, lived: list[str]) -> None:

@@ -127,8 +127,20 @@ def assert_folds_agree(s: Session) -> Fold:
             differing = {column: pair for column, pair in pairs.items() if not _same(*pair)}
             assert not differing, f"{name} {key}: (SQL, reference) {differing}"
             assert row.keys() == found[key].keys(), name
+    assert_states_agree(s)
     assert_verified(s)
     return fold
+
+
+def assert_states_agree(s: Session) -> None:
+    """The aggregate that reads the past makes the same rows of the events as the fold that writes them."""
+    kept = {row["task_id"]: row for row in s.rows("SELECT * FROM background_tasks")}
+    told = s.rows(
+        "SELECT (x.state).* FROM (SELECT task_state(e ORDER BY e.version) AS state FROM events e"
+        " WHERE e.stream_type = 'task' AND e.stream_id = ANY (%s) GROUP BY e.stream_id) x",
+        list(kept),
+    )
+    assert {row["task_id"]: row for row in told} == kept
 
 
 def assert_verified(s: Session) -> None:

@@ -78,7 +78,7 @@ class Fold:
             return
         task = self.background_tasks[event["stream_id"]]
         assert event["version"] == task["version"] + 1, "a hole in the stream"
-        task["version"] = event["version"]
+        task |= {"version": event["version"], "changed_position": event["position"]}
         if event["type"] in TERMINAL or event["type"] in AGAIN:
             self._ended(task, event)
         elif verb == "started":
@@ -125,6 +125,7 @@ class Fold:
             "version": 1,
             "enqueued_position": position,
             "queued_position": position,
+            "changed_position": position,
             "ready_position": None if run_at else position,
             "run_at": run_at,
             "cancellation_requested": False,

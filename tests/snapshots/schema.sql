@@ -81,62 +81,6 @@ COMMENT ON COLUMN public.taxonomy_nodes.taxonomy_version IS 'The version';
 COMMENT ON COLUMN public.taxonomy_nodes.node_id IS 'Identity of the node; the same topic may keep its id over versions';
 COMMENT ON COLUMN public.taxonomy_nodes.label IS 'Its own name';
 COMMENT ON COLUMN public.taxonomy_nodes.canonical_path IS 'Labels from the root to the node';
-    WITH given AS (
-        SELECT DISTINCT coalesce(d.node_id, md5(concat_ws(E'\x1f', draft_taxonomy.taxonomy_version, array_to_string(d.canonical_path, E'\x1f')))::uuid) AS node_id,
-               d.label, d.canonical_path, CASE WHEN g.node -> 'parents' <> 'null' THEN d.parents END AS parents
-        FROM jsonb_array_elements(draft_taxonomy.nodes) AS g (node)
-        CROSS JOIN LATERAL jsonb_to_record(g.node) AS d (node_id uuid, label text, canonical_path text[], parents uuid[])),
-    known AS (
-        SELECT n.node_id, n.canonical_path FROM given n
-        UNION
-        SELECT n.node_id, n.canonical_path FROM taxonomy_nodes n WHERE n.taxonomy_version = draft_taxonomy.taxonomy_version),
-    linked AS (
-        SELECT n.node_id AS child_id, p.parent_id, min(p.ordinality) AS ordinal
-        FROM given n CROSS JOIN LATERAL unnest(n.parents) WITH ORDINALITY AS p (parent_id, ordinality)
-        GROUP BY n.node_id, p.parent_id
-        UNION ALL
-        SELECT n.node_id, k.node_id, 1
-        FROM given n JOIN known k ON k.canonical_path = n.canonical_path[: cardinality(n.canonical_path) - 1]
-        WHERE n.parents IS NULL)
-    SELECT (SELECT array_agg(ROW(draft_taxonomy.taxonomy_version, n.node_id, n.label, n.canonical_path)::taxonomy_nodes) FROM given n),
-           (SELECT array_agg(ROW(draft_taxonomy.taxonomy_version, l.parent_id, l.child_id, l.ordinal)::taxonomy_edges) FROM linked l)
-      INTO new_nodes, new_edges;
-    new_nodes := coalesce(new_nodes, '{}');
-    new_edges := coalesce(new_edges, '{}');
-    SELECT n.node_id::text INTO _bad FROM unnest(new_nodes) n GROUP BY n.node_id HAVING count(*) > 1 LIMIT 1;
-    IF _bad IS NOT NULL THEN
-        RAISE EXCEPTION 'node % is given twice with different content', _bad USING ERRCODE = 'AN422', HINT = 'Nothing was imported.';
-    END IF;
-EXCEPTION WHEN data_exception THEN
-    RAISE EXCEPTION 'a node has a field of the wrong type: %', SQLERRM USING ERRCODE = 'AN422', HINT = 'node_id and parents are uuids.';
-END $_$;
-    IF end_attempts.records IS NOT NULL THEN
-        _records := accepted_records(end_attempts.records, _verdicts);
-    END IF;
-    PERFORM append_transitions(
-        ARRAY(SELECT v.change FROM unnest(_verdicts) v WHERE (v.change).type IS NOT NULL),
-        _records, coalesce(end_attempts.actor, 'worker:' || end_attempts.worker_id), end_attempts.at);
-    IF end_attempts.ring THEN
-        PERFORM ring_doorbell('annals_tasks', q.queue || '!')
-        FROM (SELECT DISTINCT b.queue FROM unnest(_verdicts) v JOIN background_tasks b ON b.task_id = v.task_id
-              WHERE v.outcome IN ('released', 'snoozed', 'retry_scheduled')) q;
-    END IF;
-    RETURN QUERY SELECT v.task_id, v.outcome FROM unnest(_verdicts) v;
-END $$;
-    _positions := append_transitions(
-        ARRAY(SELECT ROW(d.task_id, d.task_type, d.subject, 1, 'task.enqueued', d.data,
-                         coalesce(enqueue_tasks.correlation_ids[d.ordinal], enqueue_tasks.correlation_id))::transition
-              FROM unnest(_drafts) d WHERE d.duplicate_of IS NULL ORDER BY d.ordinal),
-        '{}', enqueue_tasks.actor, enqueue_tasks.at, enqueue_tasks.causation_id, enqueue_tasks.trace);
-    IF enqueue_tasks.ring THEN
-        PERFORM ring_doorbell('annals_tasks', d.queue) FROM (SELECT DISTINCT u.queue FROM unnest(_drafts) u) d;
-    END IF;
-    IF (enqueue_tasks.request).key IS NOT NULL THEN
-        SELECT jsonb_agg(to_jsonb(o) ORDER BY o.ordinal) INTO _answer FROM enqueue_outcomes(_drafts, _positions) o;
-        PERFORM keep_request(enqueue_tasks.request, _answer);
-    END IF;
-    RETURN QUERY SELECT * FROM enqueue_outcomes(_drafts, _positions);
-END $_$;
 CREATE SEQUENCE public.events_position
     START WITH 1
     INCREMENT BY 1
@@ -170,70 +114,6 @@ COMMENT ON COLUMN public.events.actor IS 'Who did it: api:<key>, worker:<id>, re
 COMMENT ON COLUMN public.events.correlation_id IS 'Follows one request through its tasks to its webhooks';
 COMMENT ON COLUMN public.events.trace IS 'W3C traceparent, whole, when the request carried one';
 COMMENT ON COLUMN public.events.data IS 'The facts of the event, readable without today''s code or rows';
-    SELECT coalesce(array_agg(d.doc_id), '{}'), count(*) FILTER (WHERE o.doc_id IS NULL) INTO _changed, _new
-    FROM jsonb_to_recordset(_given) AS d (doc_id uuid, title text, text text)
-    LEFT JOIN documents o ON o.doc_id = d.doc_id
-    WHERE (o.title, o.text) IS DISTINCT FROM (d.title, d.text);
-    INSERT INTO documents AS o (doc_id, title, text, version)
-    SELECT d.doc_id, d.title, d.text, d.version
-    FROM jsonb_to_recordset(_given) AS d (doc_id uuid, title text, text text, version text) ORDER BY d.doc_id
-    ON CONFLICT ON CONSTRAINT documents_pkey DO UPDATE
-        SET title = excluded.title, text = excluded.text, version = excluded.version, updated_at = clock_timestamp()
-        WHERE (o.title, o.text, o.version) IS DISTINCT FROM (excluded.title, excluded.text, excluded.version);
-    DELETE FROM chunks c WHERE c.doc_id = ANY (_changed);
-    INSERT INTO chunks (doc_id, ordinal, title, text)
-    SELECT d.doc_id, c.ordinality - 1, d.title, c.text
-    FROM jsonb_to_recordset(_given) AS d (doc_id uuid, title text, chunks jsonb)
-    CROSS JOIN LATERAL jsonb_array_elements_text(d.chunks) WITH ORDINALITY AS c (text, ordinality)
-    WHERE d.doc_id = ANY (_changed);
-    PERFORM classify_documents(_given);
-    _answer := jsonb_build_object(
-        'documents', jsonb_array_length(_given), 'created', _new, 'updated', cardinality(_changed) - _new,
-        'unchanged', jsonb_array_length(_given) - cardinality(_changed),
-        'chunks', (SELECT count(*) FROM chunks c WHERE c.doc_id IN (SELECT d.doc_id FROM jsonb_to_recordset(_given) AS d (doc_id uuid))),
-        'doc_ids', jsonb_path_query_array(_given, '$[*].doc_id'));
-    IF (import_documents.request).key IS NOT NULL THEN
-        PERFORM keep_request(import_documents.request, _answer);
-    END IF;
-    RETURN _answer;
-END $_$;
-    SELECT string_agg(DISTINCT e.parent_id::text, ', ') INTO _bad FROM unnest(_edges) e
-    WHERE NOT EXISTS (SELECT FROM unnest(_nodes) n WHERE n.node_id = e.parent_id)
-      AND NOT EXISTS (SELECT FROM taxonomy_nodes n WHERE n.taxonomy_version = e.taxonomy_version AND n.node_id = e.parent_id);
-    IF _bad IS NOT NULL THEN
-        RAISE EXCEPTION 'Unknown parents: %', _bad USING ERRCODE = 'AN422', HINT = 'Send parents before or together with their children.';
-    END IF;
-    SELECT string_agg(n.node_id::text, ', ') INTO _bad
-    FROM unnest(_nodes) n
-    JOIN taxonomy_nodes o ON o.taxonomy_version = n.taxonomy_version AND o.node_id = n.node_id
-    LEFT JOIN (SELECT e.child_id, array_agg(e.parent_id ORDER BY e.parent_id) AS parents
-               FROM unnest(_edges) e GROUP BY e.child_id) given ON given.child_id = n.node_id
-    LEFT JOIN (SELECT e.child_id, array_agg(e.parent_id ORDER BY e.parent_id) AS parents
-               FROM taxonomy_edges e WHERE e.taxonomy_version = import_taxonomy.taxonomy_version
-               GROUP BY e.child_id) kept ON kept.child_id = n.node_id
-    WHERE n IS DISTINCT FROM o OR given.parents IS DISTINCT FROM kept.parents;
-    IF _bad IS NOT NULL THEN
-        RAISE EXCEPTION 'These nodes exist with another label, path or parents: %', _bad
-            USING ERRCODE = 'AN409', HINT = 'Nodes never change; publish what differs as a new version.';
-    END IF;
-    _bad := taxonomy_cycle(_nodes, _edges);
-    IF _bad IS NOT NULL THEN
-        RAISE EXCEPTION 'The parents form a cycle: %', _bad USING ERRCODE = 'AN422', HINT = 'Nothing was imported; remove one of the links.';
-    END IF;
-    INSERT INTO taxonomy_nodes SELECT n.* FROM unnest(_nodes) n ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS _added = ROW_COUNT;
-    INSERT INTO taxonomy_edges SELECT e.* FROM unnest(_edges) e ON CONFLICT DO NOTHING;
-    IF taxonomy_depth(import_taxonomy.taxonomy_version, ARRAY(SELECT n.node_id FROM unnest(_nodes) n)) > max_taxonomy_depth() THEN
-        RAISE EXCEPTION 'the nodes lie deeper than % levels', max_taxonomy_depth() USING ERRCODE = 'AN422', HINT = 'Nothing was imported.';
-    END IF;
-    _answer := jsonb_build_object(
-        'version', import_taxonomy.taxonomy_version, 'added', _added, 'unchanged', cardinality(_nodes) - _added,
-        'total_nodes', (SELECT count(*) FROM taxonomy_nodes n WHERE n.taxonomy_version = import_taxonomy.taxonomy_version));
-    IF (import_taxonomy.request).key IS NOT NULL THEN
-        PERFORM keep_request(import_taxonomy.request, _answer);
-    END IF;
-    RETURN _answer;
-END $_$;
 CREATE TABLE public.background_tasks (
     enqueued_position bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
@@ -263,6 +143,7 @@ CREATE TABLE public.background_tasks (
     version integer NOT NULL,
     lease integer,
     ready_position bigint,
+    changed_position bigint NOT NULL,
     progress_percentage real DEFAULT 0 NOT NULL,
     completed_at timestamp with time zone,
     step text,
@@ -306,163 +187,13 @@ COMMENT ON COLUMN public.background_tasks.status IS 'pending, running, completed
 COMMENT ON COLUMN public.background_tasks.version IS 'Version of the last event of the task''s stream';
 COMMENT ON COLUMN public.background_tasks.lease IS 'Version of the task.started event while it runs: the right to finish it';
 COMMENT ON COLUMN public.background_tasks.ready_position IS 'Place in the lane; null while it waits for run_at or does not wait';
+COMMENT ON COLUMN public.background_tasks.changed_position IS 'Position of the last event of the task; from there on the row was always as it is';
 COMMENT ON COLUMN public.background_tasks.progress_percentage IS '0 to 100, as the handler reported';
 COMMENT ON COLUMN public.background_tasks.completed_at IS 'When it reached a terminal status';
 COMMENT ON COLUMN public.background_tasks.step IS 'What the handler said it is doing';
 COMMENT ON COLUMN public.background_tasks.checkpoint IS 'What the handler saved for its next attempt';
 COMMENT ON COLUMN public.background_tasks.result IS 'What the handler returned';
 COMMENT ON COLUMN public.background_tasks.error IS 'Last error, in one message';
-        INSERT INTO agents (
-            agent_id, created_position, created_at, taxonomy_version, taxonomy_node_ids, name, scope_description, retrieval_config,
-            features_config, updated_at, version, total_documents, total_chunks, coverage_percent, last_coverage_update)
-        SELECT e.stream_id::uuid, e.position, e.recorded_at, d.taxonomy_version, d.taxonomy_node_ids, d.name, d.scope_description,
-               d.retrieval_config, d.features_config, e.recorded_at, e.version, coalesce(c.total_documents, 0),
-               coalesce(c.total_chunks, 0), coalesce(c.overall_coverage, 0), c.measured_at
-        FROM appended e
-        CROSS JOIN LATERAL jsonb_to_record(e.data) AS d (
-            taxonomy_version text, taxonomy_node_ids uuid[], name text, scope_description text, retrieval_config jsonb,
-            features_config jsonb, coverage jsonb)
-        CROSS JOIN LATERAL jsonb_to_record(coalesce(d.coverage, '{}')) AS c (
-            total_documents integer, total_chunks integer, overall_coverage numeric, measured_at timestamptz)
-        WHERE e.type = 'agent.created' AND e.position = ANY (_round);
-        UPDATE agents a
-        SET version = e.version, updated_at = e.recorded_at,
-            name = coalesce(e.data ->> 'name', a.name),
-            scope_description = CASE WHEN e.data ? 'scope_description' THEN e.data ->> 'scope_description' ELSE a.scope_description END,
-            retrieval_config = coalesce(e.data -> 'retrieval_config', a.retrieval_config),
-            features_config = coalesce(e.data -> 'features_config', a.features_config),
-            targets = CASE e.type WHEN 'agent.targets_set' THEN e.data -> 'targets' ELSE a.targets END
-        FROM appended e
-        WHERE e.type IN ('agent.updated', 'agent.targets_set') AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
-        UPDATE agents a
-        SET version = e.version, total_queries = a.total_queries + 1, last_query_at = e.recorded_at,
-            successful_queries = a.successful_queries + ((e.data ->> 'results')::integer > 0)::integer,
-            avg_response_time_ms = (coalesce(a.avg_response_time_ms, 0) * a.total_queries + (e.data ->> 'latency_ms')::float8)
-                                   / (a.total_queries + 1)
-        FROM appended e
-        WHERE e.type = 'agent.queried' AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
-        -- A measurement that was overtaken by a later one is history, but not the latest.
-        UPDATE agents a
-        SET version = e.version,
-            total_documents = CASE WHEN m.latest THEN (e.data ->> 'total_documents')::integer ELSE a.total_documents END,
-            total_chunks = CASE WHEN m.latest THEN (e.data ->> 'total_chunks')::integer ELSE a.total_chunks END,
-            coverage_percent = CASE WHEN m.latest THEN (e.data ->> 'overall_coverage')::numeric ELSE a.coverage_percent END,
-            last_coverage_update = greatest(a.last_coverage_update, (e.data ->> 'measured_at')::timestamptz)
-        FROM appended e
-        CROSS JOIN LATERAL (
-            SELECT (e.data ->> 'measured_at')::timestamptz >= coalesce(b.last_coverage_update, '-infinity') AS latest
-            FROM agents b WHERE b.agent_id = e.stream_id::uuid) m
-        WHERE e.type = 'coverage.measured' AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
-        DELETE FROM agents a USING appended e
-        WHERE e.type = 'agent.deleted' AND e.position = ANY (_round) AND a.agent_id = e.stream_id::uuid;
-    END LOOP;
-    RETURN NULL;
-END $$;
-        IF 'task.enqueued' = ANY (_types) THEN
-            INSERT INTO background_tasks (
-                enqueued_position, created_at, agent_id, timeout_seconds, lane, priority, max_attempts, queued_position, run_at,
-                task_id, task_type, queue, subject, unique_key, webhook_url, correlation_id, status, version, ready_position)
-            SELECT e.position, coalesce(d.occurred_at, e.recorded_at),
-                   CASE WHEN d.subject ~ '^agent:[0-9a-f-]{36}$' THEN substr(d.subject, 7)::uuid END,
-                   d.timeout_seconds,
-                   (SELECT l.lane FROM lanes l
-                    WHERE l.queue = d.queue AND l.class = priority_class(d.priority) AND l.limit_group = coalesce(d.limit_group, '')),
-                   d.priority, d.max_attempts, e.position, d.run_at,
-                   e.stream_id, d.task_type, d.queue, d.subject, d.unique_key, d.webhook_url,
-                   e.correlation_id, 'pending', e.version, CASE WHEN d.run_at IS NULL THEN e.position END
-            FROM appended e
-            CROSS JOIN LATERAL jsonb_to_record(e.data) AS d (
-                task_type text, queue text, priority smallint, subject text, max_attempts smallint, timeout_seconds real,
-                run_at timestamptz, unique_key text, webhook_url text, limit_group text, occurred_at timestamptz)
-            WHERE e.type = 'task.enqueued' AND (_rounds = 1 OR e.position = ANY (_round));
-        END IF;
-        IF 'task.started' = ANY (_types) THEN
-            UPDATE background_tasks t
-            SET status = 'running', version = e.version, lease = e.version, attempt = t.attempt + 1, ready_position = NULL,
-                started_position = e.position, started_at = coalesce((e.data ->> 'occurred_at')::timestamptz, e.recorded_at),
-                worker_id = e.data ->> 'worker_id', progress_percentage = 0, step = NULL, error = NULL
-            FROM appended e
-            WHERE e.type = 'task.started' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
-        END IF;
-        IF 'task.progressed' = ANY (_types) THEN
-            UPDATE background_tasks t
-            SET version = e.version,
-                progress_percentage = coalesce((e.data ->> 'percentage')::real, t.progress_percentage),
-                step = coalesce(e.data ->> 'step', t.step),
-                checkpoint = coalesce(e.data -> 'checkpoint', t.checkpoint)
-            FROM appended e
-            WHERE e.type = 'task.progressed' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
-        END IF;
-        -- The end of an attempt, or of a task that never ran (no 'attempt' in the data, no row in task_attempts).
-        IF _types && _ended THEN
-            WITH ended AS (
-                UPDATE background_tasks t
-                SET status = CASE e.type WHEN 'task.completed' THEN 'completed' WHEN 'task.failed' THEN 'failed'
-                                         WHEN 'task.timed_out' THEN 'timeout' WHEN 'task.cancelled' THEN 'cancelled'
-                                         ELSE 'pending' END,
-                    version = e.version,
-                    lease = NULL,
-                    ready_position = CASE WHEN e.type IN ('task.released', 'task.rescued') THEN t.enqueued_position END,
-                    run_at = CASE WHEN e.type IN ('task.retry_scheduled', 'task.snoozed') THEN (e.data ->> 'run_at')::timestamptz
-                                  ELSE t.run_at END,
-                    failures = t.failures + (e.type IN ('task.retry_scheduled', 'task.failed', 'task.timed_out')
-                                             AND e.data ->> 'reason' IS DISTINCT FROM 'worker_lost')::integer::smallint,
-                    rescues = t.rescues + (e.type = 'task.rescued')::integer::smallint,
-                    progress_percentage = CASE e.type WHEN 'task.completed' THEN 100 ELSE t.progress_percentage END,
-                    completed_at = CASE WHEN e.type IN ('task.completed', 'task.failed', 'task.timed_out', 'task.cancelled')
-                                        THEN coalesce((e.data ->> 'occurred_at')::timestamptz, e.recorded_at) END,
-                    result = e.data -> 'result',
-                    error = coalesce(e.data ->> 'error_message', e.data ->> 'error')
-                FROM appended e
-                WHERE e.type = ANY (_ended) AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id
-                RETURNING e.position, e.type, e.data, coalesce((e.data ->> 'occurred_at')::timestamptz, e.recorded_at) AS ended_at,
-                          t.started_position, t.queued_position, t.started_at, t.attempt, t.task_id, t.task_type, t.worker_id)
-            INSERT INTO task_attempts (
-                started_position, ended_position, queued_position, started_at, ended_at, duration_ms, attempt, task_id, task_type,
-                outcome, worker_id, error_type, error_message)
-            SELECT x.started_position, x.position, x.queued_position, x.started_at, x.ended_at,
-                   coalesce((x.data ->> 'duration_ms')::real, extract(epoch FROM x.ended_at - x.started_at) * 1000),
-                   x.attempt, x.task_id, x.task_type,
-                   CASE x.type WHEN 'task.timed_out' THEN 'timeout' ELSE substr(x.type, 6) END,
-                   x.worker_id, x.data ->> 'error_type', coalesce(x.data ->> 'error_message', x.data ->> 'error')
-            FROM ended x
-            WHERE x.data ? 'attempt';
-        END IF;
-        -- After the attempt above was written: it needs the position that had queued it.
-        IF _types && ARRAY['task.retry_scheduled', 'task.snoozed', 'task.released', 'task.rescued'] THEN
-            UPDATE background_tasks t
-            SET queued_position = e.position
-            FROM appended e
-            WHERE e.type IN ('task.retry_scheduled', 'task.snoozed', 'task.released', 'task.rescued')
-              AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
-        END IF;
-        IF _types && ARRAY['task.cancellation_requested', 'task.completion_refused', 'task.abandoned'] THEN
-            UPDATE background_tasks t
-            SET version = e.version,
-                cancellation_requested = t.cancellation_requested OR e.type = 'task.cancellation_requested'
-            FROM appended e
-            WHERE e.type IN ('task.cancellation_requested', 'task.completion_refused', 'task.abandoned')
-              AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
-        END IF;
-        IF 'task.retry_requested' = ANY (_types) THEN
-            UPDATE background_tasks t
-            SET status = 'pending', version = e.version, failures = 0, rescues = 0, cancellation_requested = false,
-                queued_position = e.position, ready_position = e.position, run_at = NULL, completed_at = NULL,
-                progress_percentage = 0, step = NULL, result = NULL, error = NULL
-            FROM appended e
-            WHERE e.type = 'task.retry_requested' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
-        END IF;
-    END LOOP;
-    -- An agent's tasks go with it; the events stay.
-    IF EXISTS (SELECT FROM appended a WHERE a.type = 'agent.deleted') THEN
-        WITH gone AS (
-            DELETE FROM background_tasks t USING appended a
-            WHERE a.type = 'agent.deleted' AND t.agent_id = a.stream_id::uuid AND t.enqueued_position < a.position
-            RETURNING t.task_id)
-        DELETE FROM task_attempts x USING gone g WHERE x.task_id = g.task_id;
-    END IF;
-    RETURN NULL;
-END $_$;
 CREATE TABLE public.agents (
     agent_id uuid NOT NULL,
     created_position bigint NOT NULL,
@@ -518,6 +249,10 @@ COMMENT ON COLUMN public.agents.successful_queries IS 'Queries that found someth
 COMMENT ON COLUMN public.agents.avg_faithfulness IS 'Mean faithfulness of its answers; null until something measures it';
 COMMENT ON COLUMN public.agents.avg_response_time_ms IS 'Mean latency of its queries';
 COMMENT ON COLUMN public.agents.last_query_at IS 'When it was last queried';
+CREATE AGGREGATE public.task_state(event public.events) (
+    SFUNC = public.fold_task,
+    STYPE = public.background_tasks
+);
 CREATE TABLE public.api_key_hashes (
     hash bytea NOT NULL,
     name text NOT NULL

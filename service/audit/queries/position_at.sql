@@ -1,0 +1,1 @@
+SELECT position_at($1)

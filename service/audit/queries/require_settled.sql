@@ -1,0 +1,1 @@
+SELECT require_settled($1)

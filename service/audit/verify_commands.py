@@ -1,0 +1,129 @@
+"""The commands `annals audit verify|rebuild`."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+
+from service.audit.findings import Finding
+from service.audit.rebuild import rebuild as rebuild_read_models
+from service.audit.running import INTERRUPTED, progress_bar, with_audit
+from service.audit.verify import Verification
+from service.audit.verify import start as start_verification
+from service.audit.verify import verify as verify_read_models
+from service.cli import Context, emit_json_lines, json_option
+from service.store.pool import Database
+
+# More would only push the first ones off the screen; with --json every finding is a line.
+SHOWN_ROWS = 200
+FINDING_COLUMNS = ["found", "read_model", "stream", "row", "explanation"]
+
+
+@click.command()
+@click.option("--read-model", "names", multiple=True, metavar="TABLE", help="Only this one; may be repeated.")
+@json_option
+@click.pass_obj
+def verify(context: Context, names: tuple[str, ...]) -> None:
+    """Fold the log again beside the real rows and name every row that differs. Changes nothing.
+
+    Runs on a live system. Ends with exit code 1 when there are findings, 130 when interrupted.
+
+    \b
+    Example: annals audit verify
+             annals audit verify --read-model background_tasks --json
+    """
+
+    async def work(db: Database, stop: asyncio.Event) -> int:
+        verification = await start_verification(db, names)
+        verification.stop = stop
+        shown: list[Finding] = []
+        with _bar(context, verification) as tell:
+            async for finding in verify_read_models(db, verification, tell):
+                if context.as_json:
+                    emit_json_lines([asdict(finding) | {"explanation": finding.explanation}])
+                elif len(shown) < SHOWN_ROWS:
+                    shown.append(finding)
+        _show_outcome(context, verification, shown)
+        return _exit_code(verification)
+
+    with_audit(context, work)
+
+
+@click.command()
+@click.argument("read_model")
+@json_option
+@click.pass_obj
+def rebuild(context: Context, read_model: str) -> None:
+    """Replace the rows of READ_MODEL that differ from the log by what the log says.
+
+    Runs on a live system: it holds the streams of one chunk at a time. Each chunk that changed something
+    appends projection.repaired to the log. Rows that are right are not written.
+
+    \b
+    Example: annals audit rebuild background_tasks
+    """
+
+    async def work(db: Database, stop: asyncio.Event) -> int:
+        verification = await start_verification(db, [read_model])
+        verification.stop = stop
+        rows = 0
+        with _bar(context, verification) as tell:
+            async for repaired in rebuild_read_models(db, verification):
+                rows += repaired
+                tell()
+        record = {
+            "read_model": read_model,
+            "streams": verification.streams,
+            "events": verification.events,
+            "rows": rows,
+        }
+        if context.as_json:
+            emit_json_lines([record])
+        else:
+            what = f"{rows:,} {'row' if rows == 1 else 'rows'} replaced" if rows else "every row was right"
+            context.say(f"{read_model}: {what} ({_folded(verification)})")
+        return _exit_code(verification)
+
+    with_audit(context, work)
+
+
+@contextmanager
+def _bar(context: Context, verification: Verification) -> Iterator[Callable[[], None]]:
+    """Gives the function that says how far the verification is."""
+    with progress_bar(context, "folding the log", verification.head) as tell:
+        yield lambda: tell(verification.events, f"{verification.streams:,} streams")
+
+
+def _show_outcome(context: Context, verification: Verification, shown: list[Finding]) -> None:
+    findings = sum(verification.found.values())
+    names = [model.name for model in verification.read_models]
+    if context.as_json:
+        counts = {"streams": verification.streams, "events": verification.events, "findings": findings}
+        emit_json_lines([{"verified": names, **counts, "interrupted": verification.stop.is_set()}])
+        return
+    if shown:
+        context.table("Findings", FINDING_COLUMNS, map(_finding_row, shown))
+    if findings > len(shown):
+        context.say(f"... and {findings - len(shown):,} more; --json prints all of them.")
+    outcome = f"{findings:,} findings" if findings else "every row is what the log says"
+    context.say(f"{_folded(verification)}: {outcome} ({', '.join(names)})")
+    if verification.stop.is_set():
+        context.say("Interrupted: the rest was not looked at.")
+
+
+def _folded(verification: Verification) -> str:
+    return f"{verification.events:,} events of {verification.streams:,} streams folded"
+
+
+def _finding_row(finding: Finding) -> list[object]:
+    return [finding.kind, finding.read_model, finding.stream, _key(finding.row_key), finding.explanation]
+
+
+def _key(row_key: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in row_key.items())
+
+
+def _exit_code(verification: Verification) -> int:
+    return INTERRUPTED if verification.stop.is_set() else int(bool(verification.found))
