@@ -20,4 +20,10 @@ CROSS JOIN LATERAL (
     FROM lanes x JOIN background_tasks t ON t.lane = x.lane AND t.status = 'running'
     WHERE x.queue = l.queue AND x.class = l.class) r;
 
-COMMENT ON VIEW queue_depth IS 'Claimable, waiting and running tasks of each queue and priority class';
+COMMENT ON COLUMN queue_depth.queue IS 'The queue';
+COMMENT ON COLUMN queue_depth.class IS 'high (priority 1-3), medium (4-7) or low (8-10)';
+COMMENT ON COLUMN queue_depth.paused IS 'Nothing is claimed from it';
+COMMENT ON COLUMN queue_depth.ready IS 'Tasks that could be claimed now';
+COMMENT ON COLUMN queue_depth.waiting IS 'Tasks that wait for their run_at';
+COMMENT ON COLUMN queue_depth.running IS 'Tasks that a worker holds';
+COMMENT ON COLUMN queue_depth.oldest_ready_at IS 'Since when the oldest of the ready ones is ready';

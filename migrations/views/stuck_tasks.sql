@@ -15,4 +15,11 @@ LEFT JOIN queues q ON q.queue = t.queue
 WHERE t.status = 'running' AND t.started_at + make_interval(secs => t.timeout_seconds) < now()
    OR t.status = 'pending' AND coalesce(t.run_at, t.created_at) < now() - interval '5 minutes';
 
-COMMENT ON VIEW stuck_tasks IS 'Tasks past their deadline, and tasks that wait longer than five minutes, with the reason';
+COMMENT ON COLUMN stuck_tasks.task_id IS 'The task';
+COMMENT ON COLUMN stuck_tasks.task_type IS 'Its type';
+COMMENT ON COLUMN stuck_tasks.queue IS 'Its queue';
+COMMENT ON COLUMN stuck_tasks.status IS 'pending or running';
+COMMENT ON COLUMN stuck_tasks.worker_id IS 'Worker of its last attempt';
+COMMENT ON COLUMN stuck_tasks.attempt IS 'Runs so far';
+COMMENT ON COLUMN stuck_tasks.since IS 'Start of the attempt, or since when it could run';
+COMMENT ON COLUMN stuck_tasks.why IS 'The likeliest reason, in words';

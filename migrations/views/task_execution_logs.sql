@@ -18,4 +18,18 @@ SELECT t.queued_position, t.task_type, t.status, t.status,
 FROM background_tasks t
 WHERE t.status IN ('pending', 'running');
 
-COMMENT ON VIEW task_execution_logs IS 'One row for each attempt, open ones included';
+COMMENT ON COLUMN task_execution_logs.id IS 'Position of the event that ended the attempt, or that queued it while it is open';
+COMMENT ON COLUMN task_execution_logs.task_name IS 'Type of the task';
+COMMENT ON COLUMN task_execution_logs.status IS 'pending, running, success or failed';
+COMMENT ON COLUMN task_execution_logs.detail_status IS 'How the attempt ended, as in task_attempts; or pending, running';
+COMMENT ON COLUMN task_execution_logs.task_id IS 'The task';
+COMMENT ON COLUMN task_execution_logs.attempt IS 'Number of the run, from 1';
+COMMENT ON COLUMN task_execution_logs.started_at IS 'When a worker claimed it';
+COMMENT ON COLUMN task_execution_logs.completed_at IS 'When its end was recorded';
+COMMENT ON COLUMN task_execution_logs.duration_ms IS 'As the worker measured it';
+COMMENT ON COLUMN task_execution_logs.error_type IS 'Exception class of a failed attempt';
+COMMENT ON COLUMN task_execution_logs.error_message IS 'Message of a failed attempt';
+COMMENT ON COLUMN task_execution_logs.worker_id IS 'Who runs or ran it';
+COMMENT ON COLUMN task_execution_logs.queued_position IS 'Position of the event that queued it';
+COMMENT ON COLUMN task_execution_logs.started_position IS 'Position of its task.started event';
+COMMENT ON COLUMN task_execution_logs.ended_position IS 'Position of the event that ended it; null while it is open';

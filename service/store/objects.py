@@ -2,9 +2,12 @@
 
 One transaction drops what the last install recorded and creates what the files say, so that callers see
 either the old set or the new one. A digest over the files tells whether there is anything to do.
+
+The first line of a file becomes its object's comment in the database: \\df+ and \\dv+ say what the files do.
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 import psycopg
@@ -49,13 +52,13 @@ def install(connection: Connection, digest: str) -> None:
     """Replace all objects by those of the files. Raises MigrationFailed naming the file that is wrong."""
     with connection.transaction():
         _drop(connection)
-        before = _present(connection)
         # Folder by folder: grants that ran before a function was created would leave it open to everybody.
-        for folder in FOLDERS:
-            _create(connection, _files_of(folder))
-        made = sorted(_present(connection) - before)
+        made = [each for folder in FOLDERS for each in _create(connection, _files_of(folder))]
+        records = [(kind, identity) for kind, identity, _ in made]
         with connection.cursor() as cursor:
-            cursor.executemany(SQL.record_object.encode(), [*made, ("digest", digest)])
+            cursor.executemany(SQL.record_object.encode(), [*records, ("digest", digest)])
+        connection.execute(SQL.remember_comments.encode(), [json.dumps(made)])
+        connection.execute(SQL.comment_objects.encode())
         connection.execute(SQL.open_shadow.encode())
 
 
@@ -83,13 +86,32 @@ def _present(connection: Connection) -> set[tuple[str, str]]:
     return {(str(kind), str(identity)) for kind, identity in connection.execute(SQL.list_objects.encode())}
 
 
-def _create(connection: Connection, files: list[Path]) -> None:
-    """Create each file's object; one that needs another of them comes again after the rest."""
+def _create(connection: Connection, files: list[Path]) -> list[tuple[str, str, str]]:
+    """Create each file's objects; one that needs another of them comes again after the rest.
+
+    Gives (kind, identity, comment) of everything that was made.
+    """
+    made = []
+    before = _present(connection)
     while files:
-        waiting = [path for path in files if not _create_one(connection, path, final=False)]
+        waiting = []
+        for path in files:
+            if not _create_one(connection, path, final=False):
+                waiting.append(path)
+                continue
+            after = _present(connection)
+            made += [(*each, _comment_of(path)) for each in sorted(after - before)]
+            before = after
         if len(waiting) == len(files):
             _create_one(connection, waiting[0], final=True)
         files = waiting
+    return made
+
+
+def _comment_of(path: Path) -> str:
+    """The first line of a file, which says in one sentence what its object does; empty when there is none."""
+    first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    return first.removeprefix("-- ") if first.startswith("-- ") else ""
 
 
 def _create_one(connection: Connection, path: Path, *, final: bool) -> bool:

@@ -109,7 +109,7 @@ def test_one_step_down_is_pending_again(database: str) -> None:
 
 
 def test_a_changed_function_is_installed_again_and_a_removed_one_goes(database: str, files: Path) -> None:
-    (files / "functions" / "fence_tag.sql").unlink()
+    (files / "functions" / "taxonomy_depth.sql").unlink()
     (files / "functions" / "spoken_duration.sql").write_text(
         "CREATE FUNCTION spoken_duration(seconds real) RETURNS text LANGUAGE sql AS $$ SELECT 'a while' $$"
     )
@@ -118,7 +118,7 @@ def test_a_changed_function_is_installed_again_and_a_removed_one_goes(database: 
         (files / name).write_text("")
     assert migrate(database) == Applied((), True)
     assert query(database, "SELECT spoken_duration(1)") == [("a while",)]
-    assert query(database, "SELECT to_regproc('fence_tag') IS NULL") == [(True,)]
+    assert query(database, "SELECT to_regproc('taxonomy_depth') IS NULL") == [(True,)]
 
 
 def test_objects_that_need_each_other_are_made_in_whatever_order_works(database: str, files: Path) -> None:

@@ -23,9 +23,12 @@ def test_the_schema_is_the_one_that_was_reviewed(shared_database: str) -> None:
 
 
 def normalised(dump: str) -> str:
-    """Without functions, settings and what changes from dump to dump."""
+    """Without functions, first lines of files, settings, and what changes from dump to dump."""
     quoted = r"^CREATE FUNCTION [^$;]*?AS (\$\w*\$).*?\1;$"
     for function in (quoted, r"^CREATE FUNCTION .*?;$"):
         dump = re.sub(function, "", dump, flags=re.MULTILINE | re.DOTALL)
+    dump = re.sub(
+        r"^COMMENT ON (?:FUNCTION|AGGREGATE|TRIGGER|VIEW) .*?';$", "", dump, flags=re.MULTILINE | re.DOTALL
+    )
     lines = (line for line in dump.splitlines() if not re.match(r"--|SET |SELECT pg_catalog|\\|$", line))
     return "\n".join(lines) + "\n"
