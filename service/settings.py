@@ -86,7 +86,7 @@ def load(overrides: Mapping[str, object] | None = None) -> Settings:
 
 
 def recorded(values: Mapping[str, Any]) -> Settings:
-    """The settings that another process had, as `Settings.model_dump` gave them.
+    """The settings that another process had, as `Settings.model_dump` gave them, or by dotted paths.
 
     Nothing of this machine is read but default.toml, for names that it did not have yet; names that are not
     known here are left out. Raises SettingsError for values that do not fit.
