@@ -22,6 +22,7 @@ COMMANDS = {
     "keys": "service.api.commands:keys",
     "migrate": "service.store.commands:migrate",
     "psql": "service.store.commands:psql",
+    "replay-local": "service.rerun.commands:replay_local",
     "tasks": "service.store.commands:tasks",
     "up": "service.up.commands:up",
     "worker": "service.worker.commands:worker",

@@ -47,6 +47,8 @@ def masked(path: str, value: object) -> object:
 
 
 def without_password(url: str) -> str:
-    """A database URL with its password, before the host or in the query, replaced by `***`."""
+    """A database address with its passwords, before the host, in the query or as words, replaced by `***`."""
+    if not re.match(r"\w+://", url):
+        return re.sub(r"(\b(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|\S*)", rf"\1{MASK}", url)
     url = re.sub(r"^(\w+://[^:@/?]*):[^?]*@", rf"\1:{MASK}@", url)
-    return re.sub(r"([?&]password=)[^&]*", rf"\1{MASK}", url)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", rf"\1{MASK}", url)

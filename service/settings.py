@@ -85,6 +85,29 @@ def load(overrides: Mapping[str, object] | None = None) -> Settings:
     return settings
 
 
+def recorded(values: Mapping[str, Any]) -> Settings:
+    """The settings that another process had, as `Settings.model_dump` gave them, or by dotted paths.
+
+    Nothing of this machine is read but default.toml, for names that it did not have yet; names that are not
+    known here are left out. Raises SettingsError for values that do not fit.
+    """
+    known = set(known_paths())
+    given = {
+        path: value for path, value in flatten(values) if path in known or path.startswith("task_types.")
+    }
+    merged: dict[str, Any] = {"environment": "development", "home": Path.home()}
+    origins: dict[str, str] = {}
+    for name, layer in (("default.toml", _read(config_dir() / "default.toml")), ("record", _nest(given))):
+        _merge(merged, layer)
+        origins |= {path: name for path, _ in flatten(layer)}
+    try:
+        settings = Settings(**merged)
+    except ValidationError as error:
+        raise _explain(error, origins) from None
+    settings._origins.update(origins)
+    return settings
+
+
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The leaves of nested mappings as (dotted path, value), in order."""
     for name, value in values.items():

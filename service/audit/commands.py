@@ -2,6 +2,7 @@
 
 import click
 
+from service.audit.bundle_command import bundle
 from service.audit.replay_command import replay
 from service.audit.verify_commands import rebuild, verify
 
@@ -16,5 +17,5 @@ def audit() -> None:
     """
 
 
-for command in (verify, rebuild, replay):
+for command in (verify, rebuild, replay, bundle):
     audit.add_command(command)

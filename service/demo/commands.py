@@ -28,7 +28,8 @@ def demo(context: Context, url: str | None, key: str | None) -> None:
     """Do the main job on real data against a running service, and show what it remembers.
 
     The classifiers of the Python Package Index become a taxonomy, the packages installed here become
-    documents, and four agents are measured. May be repeated.
+    documents, and four agents are measured. A task with a mistake in it fails, where a worker has imported it
+    (`annals up --demo`, or --import service.demo.handlers). May be repeated.
 
     \b
     Example: annals demo
@@ -61,27 +62,33 @@ def reachable(host: str) -> str:
 
 
 def advice(settings: Settings, url: str, key: str) -> list[tuple[str, str]]:
-    """What to try next, as (what it does, command); {agent_id} and {task_id} are filled in by the demo."""
-    api = f"{url}/api/v1"
+    """What to try next, as (what it does, command); {agent_id}, {task_id} and {failed_id} are filled in."""
+    api, program, annals = f"{url}/api/v1", _program(), _annals(settings)
     header = f"-H 'X-API-Key: {key}'"
     question = """--json '{{"query": "async http"}}'"""
     return [
         ("Ask the agent", f"curl -s {header} {api}/agents/{{agent_id}}/query {question}"),
         ("Measure again", f"curl -s {header} -X POST {api}/agents/{{agent_id}}/coverage/refresh"),
         ("Watch the log", f"curl -sN {header} '{api}/events/stream?after=0'"),
-        ("The same life in SQL", f'{_annals(settings)} psql -c "{queries.load(__package__).life}"'),
+        ("The same life in SQL", f'{annals} psql -c "{queries.load(__package__).life}"'),
+        ("Look into the failure", f"{annals} audit replay {{failed_id}}"),
+        ("Put all of it into one file", f"{annals} audit bundle {{failed_id}}"),
+        ("Run it again from that, anywhere", f"{program} replay-local {{failed_id}}.bundle.zip"),
         ("Everything else", f"{url}/docs"),
     ]
 
 
 def _annals(settings: Settings) -> str:
-    """The command as it can be typed here: from the PATH, else by its file, with the home it was given."""
+    """The command as it can be typed here, with the home it was given."""
+    is_default = settings.origin("home") in ("default", variable("home"))
+    return _program() if is_default else f"{_program()} --home {shlex.quote(str(settings.home))}"
+
+
+def _program() -> str:
+    """From the PATH, else by its file."""
     program = Path(sys.argv[0])
     if program.name != "annals":
-        words = f"{Path(sys.executable).name} -m service"
-    elif shutil.which("annals"):
-        words = "annals"
-    else:
-        words = os.path.relpath(program) if program.is_relative_to(Path.cwd()) else str(program)
-    is_default = settings.origin("home") in ("default", variable("home"))
-    return words if is_default else f"{words} --home {shlex.quote(str(settings.home))}"
+        return f"{Path(sys.executable).name} -m service"
+    if shutil.which("annals"):
+        return "annals"
+    return os.path.relpath(program) if program.is_relative_to(Path.cwd()) else str(program)

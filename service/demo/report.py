@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from service.demo.screen import ACCENT, meter
+from service.demo.screen import ACCENT, STATUS_STYLES, meter
 from service.demo.watch import Run
 
 Columns = tuple[tuple[str, str], ...]
@@ -34,6 +34,7 @@ LIFE: Columns = (
     ("By", "left"),
     ("Facts", "left"),
 )
+PACKAGES: Columns = (("Package", "left"), ("Task", "left"), ("", "left"), ("Answer", "left"))
 FIRST_GAPS = 2
 # Facts that a person reads in a biography, in this order, of whatever event has them.
 FACTS = (
@@ -76,6 +77,19 @@ def gap(
 def _place(path: tuple[str, ...]) -> str:
     """A label by itself says little: "1.10" of what?"""
     return " :: ".join(path[-2:])
+
+
+def package(run: Run, result: object) -> Row:
+    """What one task said, or what went wrong."""
+    style = STATUS_STYLES.get(run.status, "red")
+    wrong = ": ".join(part for part in (run.error_type, run.error) if part)
+    answer = Text(wrong, style=style) if wrong else Text(str(result or ""))
+    return [
+        Text(run.name, style="bold"),
+        Text(run.task_id, style="dim"),
+        Text(run.status, style=style),
+        answer,
+    ]
 
 
 def life(events: Sequence[Mapping[str, Any]]) -> list[Row]:

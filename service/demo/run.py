@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.demo import documents, report, taxonomy
+from service.demo import documents, failure, report, taxonomy
 from service.demo.client import Client, Refused
 from service.demo.scenario import AGENTS, Plan
 from service.demo.screen import Screen
@@ -38,8 +38,8 @@ class Measured:
 async def run(client: Client, screen: Screen, advice: Sequence[tuple[str, str]]) -> bool:
     """Do the whole demo; false when a measurement did not complete. Raises Refused and Unreachable.
 
-    `advice` is printed at the end: what to do and the command for it, where {agent_id} and {task_id} stand
-    for what the demo made.
+    `advice` is printed at the end: what to do and the command for it, where {agent_id}, {task_id} and
+    {failed_id} stand for what the demo made.
     """
     tree = Tree(taxonomy.taxonomy_version(), taxonomy.nodes(taxonomy.classifiers()))
     await _import_taxonomy(client, screen, tree)
@@ -52,11 +52,14 @@ async def run(client: Client, screen: Screen, advice: Sequence[tuple[str, str]])
     screen.table(report.RESULTS, [report.result(m.agent, m.run, m.result) for m in measured])
     screen.heading("The biggest gaps")
     screen.table(report.GAPS, [report.gap(m.agent, m.gaps, tree.paths) for m in measured if m.gaps])
+    failed = await _show_failure(client, screen)
     richest = max(measured, key=lambda one: int(one.result.get("total_documents", 0)))
     await _biography(client, screen, richest.run)
     screen.heading("What to try next")
     ids = {"agent_id": richest.agent["agent_id"], "task_id": richest.run.task_id}
-    screen.commands([(what, command.format(**ids)) for what, command in advice])
+    ids |= {"failed_id": failed.task_id} if failed else {}
+    possible = [(what, command) for what, command in advice if failed or "{failed_id}" not in command]
+    screen.commands([(what, command.format(**ids)) for what, command in possible])
     return all(run.status == "completed" for run in runs)
 
 
@@ -130,6 +133,17 @@ async def _outcome(client: Client, agent: dict[str, Any], run: Run) -> Measured:
     task = await client.get(f"/agents/{agent_id}/coverage/status/{run.task_id}")
     gaps = await client.get(f"/agents/{agent_id}/gaps", threshold=0.5)
     return Measured(agent, run, task["result"] or {}, gaps["gaps"])
+
+
+async def _show_failure(client: Client, screen: Screen) -> Run | None:
+    """Run the task with the mistake in it, where a worker has it; gives the one that failed."""
+    if not await failure.is_served(client):
+        return None
+    runs = await failure.try_packages(client)
+    answers = await failure.results(client, runs)
+    screen.heading("Which Pythons some packages support, by a task with a mistake in it")
+    screen.table(report.PACKAGES, list(map(report.package, runs, answers)))
+    return failure.failed_of(runs)
 
 
 async def _biography(client: Client, screen: Screen, run: Run) -> None:

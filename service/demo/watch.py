@@ -14,7 +14,7 @@ TERMINAL = {
 
 @dataclass(slots=True)
 class Run:
-    """One agent's refresh: what is known of it so far. `percentage` is 0 to 100."""
+    """One task of the demo: what is known of it so far. `percentage` is 0 to 100."""
 
     name: str
     task_id: str
@@ -23,6 +23,7 @@ class Run:
     step: str = ""
     duration_ms: float | None = None
     error: str = ""
+    error_type: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -41,6 +42,7 @@ def apply(run: Run, kind: str, data: Mapping[str, Any]) -> None:
         run.status = TERMINAL[kind]
         run.duration_ms = data.get("duration_ms")
         run.error = str(data.get("error_message") or data.get("error") or data.get("reason") or "")
+        run.error_type = str(data.get("error_type") or "")
         run.percentage = 100.0 if run.status == "completed" else run.percentage
     elif kind in ("task.rescued", "task.released", "task.retry_scheduled"):
         run.status, run.percentage = "pending", 0.0

@@ -13,6 +13,8 @@ from service.store.migrate import migrate
 from service.up.startup import Startup
 from service.up.tree import Plan, run
 
+DEMO_TASKS = "service.demo.handlers"
+
 
 @click.command()
 @click.option("--host", help="Address of the API; 0.0.0.0 for all.")
@@ -69,15 +71,17 @@ def up(
 
 
 def _prepare_for_demo(context: Context) -> None:
-    """The demo needs a key, and a terminal without log lines in between. Raises Invalid without a key."""
+    """It needs a key, its task, and a terminal without log lines in between. Raises Invalid without a key."""
     settings = context.settings
     if not settings.api.development_key:
         raise Invalid(
             "--demo needs an API key that exists without being created, which only development has.",
             hint="Start without --demo, make a key with `annals keys create demo`, then run `annals demo`.",
         )
+    context.override(worker__imports=[*settings.worker.imports, DEMO_TASKS])
     if settings.origin("log.level") == "default.toml":
-        context.override(log__level="WARNING")
+        # That a task of the demo fails is a warning; it is told where it belongs.
+        context.override(log__level="ERROR")
 
 
 def _place(context: Context) -> str:

@@ -1,6 +1,6 @@
 """The other side of process_pool.py: a process that runs handlers, one at a time.
 
-It is started as `python -m service.worker.child <descriptor>`, speaks pickled frames over that socket, and
+It is started as `python -m service.worker.child DESCRIPTOR`, speaks pickled frames over that socket, and
 ends when the socket does: a worker that is killed leaves no process behind. Signals are the worker's
 business.
 """
@@ -110,10 +110,10 @@ def find(owner: str) -> Any:
 
 
 def main() -> None:
-    """Run as a child of a worker, on the socket whose descriptor is the argument."""
+    """Run as a child of a worker, on the socket whose descriptor is the last argument."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
+    with socket.socket(fileno=int(sys.argv[-1])) as connection:
         Child(connection).run()
 
 

@@ -3,21 +3,45 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from service.errors import Invalid
-from service.model.task import ClaimedTask, RequestKey
+from service.model.task import ClaimedTask, Enqueued, RequestKey
 from service.settings import Settings
 from service.store.pool import Database
-from service.store.tasks import TaskStore
 from service.worker.attempt import Attempt
 from service.worker.payload import encode, storable
-from service.worker.reports import Reports
 
 Message = tuple[Any, ...]
 LONGEST_STEP = 500
+
+
+class Queue(Protocol):
+    """Where handlers enqueue: the store, or something that only notes what would have been enqueued."""
+
+    async def enqueue(
+        self,
+        tasks: Sequence[dict[str, Any]],
+        *,
+        actor: str,
+        correlation_id: str | None,
+        causation_id: int | None,
+        trace: str | None,
+        request: RequestKey | None,
+    ) -> list[Enqueued]:
+        """Enqueue all of them, or find those of an earlier call with the same request key."""
+
+
+class Journal(Protocol):
+    """What hears of progress and checkpoints; a checkpoint is JSON text."""
+
+    def progress(self, task_id: str, lease: int, percentage: float | None, step: str | None) -> None:
+        """A handler said how far it is."""
+
+    def checkpoint(self, task_id: str, lease: int, checkpoint: str) -> None:
+        """A handler saved a value for its next attempt."""
 
 
 @dataclass(slots=True)
@@ -26,8 +50,8 @@ class Surroundings:
 
     settings: Settings
     db: Database
-    tasks: TaskStore
-    reports: Reports
+    tasks: Queue
+    reports: Journal
     wake_flusher: Callable[[], None]
     ring: Callable[[str, str], None]
     actor: Callable[[], str]

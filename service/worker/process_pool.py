@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Sequence
 from typing import Any
 
 from service.errors import AnnalsError
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 DIED = (ConnectionError, asyncio.IncompleteReadError)
 
 ENDING_SECONDS = 1.0
+# What a child is started with; the descriptor of its socket is one more argument.
+COMMAND = (sys.executable, "-m", "service.worker.child")
 
 
 class Child:
@@ -36,12 +39,12 @@ class Child:
         self.process, self._reader, self._writer = process, reader, writer
 
     @classmethod
-    async def spawn(cls) -> "Child":
+    async def spawn(cls, command: Sequence[str]) -> "Child":
         """Start a child. Its modules are found as this process finds them."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "service.worker.child", str(theirs.fileno())),
+                *(*command, str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdin=DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
@@ -81,8 +84,9 @@ class Child:
 class ProcessExecutor:
     """Plain functions with run_in="process"."""
 
-    def __init__(self, around: Surroundings, place_free: PlaceFree) -> None:
-        self._around, self._place_free = around, place_free
+    def __init__(self, around: Surroundings, place_free: PlaceFree, command: Sequence[str] = COMMAND) -> None:
+        """`command` starts a child: it ends in a call of child.main with the descriptor of the socket."""
+        self._around, self._place_free, self._command = around, place_free, command
         self._idle: list[Child] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -107,7 +111,7 @@ class ProcessExecutor:
         healthy = False
         verdict = failed("ProcessDied", "the worker stopped the process of the handler")
         try:
-            child = self._idle.pop() if self._idle else await Child.spawn()
+            child = self._idle.pop() if self._idle else await Child.spawn(self._command)
             verdict = await self._converse(child, attempt, run)
             healthy = not run.killed
         except DIED:

@@ -29,18 +29,26 @@ def test_the_demo_does_the_main_job_and_may_be_repeated(database: str) -> None:
         assert f"{name}: completed in" in first.stdout
     for said in ("task.enqueued", "task.started", "task.completed", "curl -s", "psql -c", "/docs"):
         assert said in first.stdout, said
-    assert first.stderr == ""
-    assert first.stderr == ""
+    assert "ValueError: invalid literal for int() with base 10" in first.stdout
+    for command in ("audit replay task-1", "audit bundle task-1", "replay-local task-1"):
+        assert command in first.stdout, command
+    assert all("Task failed" in line for line in first.stderr.splitlines()), first.stderr
 
     second = annals("up", "--demo", "--once", dsn=database)
     assert second.returncode == 0, second.stdout + second.stderr
     assert "was there already" in second.stdout
     with psycopg.connect(database) as connection:
         agents = connection.execute("SELECT name, taxonomy_version FROM agents ORDER BY name").fetchall()
-        tasks = connection.execute("SELECT status, count(*) FROM background_tasks GROUP BY 1").fetchall()
+        tasks = connection.execute(
+            "SELECT task_type, status, count(*) FROM background_tasks GROUP BY 1, 2 ORDER BY 1, 2"
+        ).fetchall()
         best = connection.execute("SELECT max(overall_coverage) FROM coverage_history").fetchone()
     assert agents == [(name, taxonomy_version()) for name in NAMES]
-    assert tasks == [("completed", 2 * len(AGENTS))]
+    assert tasks == [
+        ("coverage_refresh", "completed", 2 * len(AGENTS)),
+        ("supported_pythons", "completed", 4),
+        ("supported_pythons", "failed", 2),
+    ]
     assert best is not None and best[0] > 0
 
 

@@ -99,6 +99,9 @@ def test_config_shows_one_section_and_refuses_an_unknown_one() -> None:
     [
         ("postgresql://u:secret@h:1/d", "postgresql://u:***@h:1/d"),
         ("postgresql://u@h/d?password=secret&port=1", "postgresql://u@h/d?password=***&port=1"),
+        ("postgresql://u@h/d?sslpassword=secret", "postgresql://u@h/d?sslpassword=***"),
+        ("host=h password=secret dbname=d", "host=h password=*** dbname=d"),
+        (r"password = 'se\'cret a://b' user=u", "password = *** user=u"),
         ("postgresql:///d?host=/run", "postgresql:///d?host=/run"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import SettingsError
 from service.resources import config_dir
-from service.settings import known_paths, load
+from service.settings import known_paths, load, recorded
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +165,19 @@ def test_every_setting_is_documented_in_the_default_file() -> None:
 def test_a_password_does_not_show_in_the_settings_text() -> None:
     settings = load({"database.url": "postgresql://u:secret@host/name", "api.development_key": "hidden"})
     assert "secret" not in repr(settings) and "hidden" not in repr(settings)
+
+
+def test_recorded_settings_come_from_the_record_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://here/now")
+    monkeypatch.setenv("ANNALS_API__PORT", "1234")
+    there = load({"database.url": None, "api.port": 4321}).model_dump(mode="json")
+    there["coverage"] = {"default_target": 3, "of_a_later_release": True}
+    settings = recorded(there)
+    assert (settings.database.url, settings.api.port) == (None, 4321)
+    assert (settings.coverage.default_target, settings.coverage.chunk_chars) == (3, 1000)
+    assert settings.origin("api.port") == "record"
+
+
+def test_recorded_settings_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"api\.port \(from record\)"):
+        recorded({"api": {"port": "many"}})
