@@ -29,6 +29,7 @@ AS $$
         ('api_key_hashes', 'content', NULL, NULL, '{}', 'secrets stay outside the log'),
         ('task_types', 'working state', NULL, NULL, '{}', 'catalogue that each process publishes when it starts'),
         ('lanes', 'working state', NULL, NULL, '{}', 'dictionary of queue, class and limit group, filled on first use'),
+        ('depth_marks', 'working state', NULL, NULL, '{}', 'counts at some positions, derived from the log; may be emptied'),
         ('idempotency_keys', 'working state', NULL, NULL, '{}', 'answers of recent requests, kept for a day'),
         ('log_epoch', 'working state', NULL, NULL, '{}', 'identity of the log, for cursors outside the database'),
         ('schema_objects', 'working state', NULL, NULL, '{}', 'what the last migrate installed')

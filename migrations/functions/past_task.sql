@@ -1,0 +1,23 @@
+-- The row of a task as it was at a position, which must be settled: task_at asks that first.
+--
+-- The row as it is now when nothing changed since, else the fold of the events up to the position. No row
+-- when it was not enqueued yet, or had gone with its agent.
+--
+--   SELECT status, attempt FROM past_task('task-100000001', 3);
+
+CREATE FUNCTION past_task(task_id text, "position" bigint) RETURNS SETOF background_tasks
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        SELECT b.* FROM background_tasks b
+        WHERE b.task_id = past_task.task_id
+          AND b.enqueued_position <= past_task."position" AND b.changed_position <= past_task."position";
+    IF FOUND OR went_with_agent(past_task.task_id, past_task."position") THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT (s.task).*
+        FROM (SELECT task_state(e ORDER BY e.version) AS task FROM events e
+              WHERE e.stream_type = 'task' AND e.stream_id = past_task.task_id AND e.position <= past_task."position") s
+        WHERE (s.task).task_id IS NOT NULL;
+END $$;
