@@ -22,7 +22,7 @@ DECLARE
     _file      text;
     _innermost text;
 BEGIN
-    FOR _n IN REVERSE cardinality(_frames) .. 2 LOOP
+    FOR _n IN REVERSE coalesce(cardinality(_frames), 0) .. 2 LOOP
         _line := split_part(_frames[_n], E'\n', 1);
         CONTINUE WHEN _line NOT LIKE '%", line %, in _%' OR _line LIKE '%, in <%comp>';
         _file := replace(split_part(_line, '"', 1), '\', '/');
