@@ -73,7 +73,7 @@ class GroupModel(Answer):
     last_seen_at: datetime
     last_task_id: str
     last_message: str | None
-    trend: list[int] = Field(description="Occurrences in 24 equal parts of the window.")
+    trend: tuple[int, ...] = Field(description="Occurrences in 24 equal parts of the window.")
 
 
 class OccurrenceModel(Answer):

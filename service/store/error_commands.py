@@ -110,7 +110,7 @@ def _show(
             f"Error not found: {fingerprint}", hint="annals errors --since 30d lists what there is."
         )
     if context.as_json:
-        emit_json_lines([asdict(group) | {"occurrences_shown": [asdict(each) for each in occurrences]}])
+        emit_json_lines([asdict(group) | {"last_occurrences": [asdict(each) for each in occurrences]}])
         return
     facts = {name: value for name, value in asdict(group).items() if value is not None}
     facts |= {"trend": sparkline(group.trend)}
