@@ -18,6 +18,7 @@ COMMANDS = {
     "config": "service.commands:config",
     "demo": "service.demo.commands:demo",
     "dsn": "service.store.commands:dsn",
+    "errors": "service.store.error_commands:errors",
     "events": "service.store.commands:events",
     "keys": "service.api.commands:keys",
     "migrate": "service.store.commands:migrate",

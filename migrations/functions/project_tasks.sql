@@ -109,12 +109,15 @@ BEGIN
                           t.started_position, t.queued_position, t.started_at, t.attempt, t.task_id, t.task_type, t.worker_id)
             INSERT INTO task_attempts (
                 started_position, ended_position, queued_position, started_at, ended_at, duration_ms, attempt, task_id, task_type,
-                outcome, worker_id, error_type, error_message)
+                outcome, worker_id, error_type, error_message, fingerprint)
             SELECT x.started_position, x.position, x.queued_position, x.started_at, x.ended_at,
                    coalesce((x.data ->> 'duration_ms')::real, extract(epoch FROM x.ended_at - x.started_at) * 1000),
                    x.attempt, x.task_id, x.task_type,
                    CASE x.type WHEN 'task.timed_out' THEN 'timeout' ELSE substr(x.type, 6) END,
-                   x.worker_id, x.data ->> 'error_type', coalesce(x.data ->> 'error_message', x.data ->> 'error')
+                   x.worker_id, x.data ->> 'error_type', coalesce(x.data ->> 'error_message', x.data ->> 'error'),
+                   CASE WHEN x.type IN ('task.failed', 'task.retry_scheduled', 'task.timed_out') THEN error_fingerprint(
+                       x.task_type, x.data ->> 'error_type', coalesce(x.data ->> 'error_message', x.data ->> 'error'),
+                       x.data ->> 'error_traceback') END
             FROM ended x
             WHERE x.data ? 'attempt';
         END IF;

@@ -28,10 +28,12 @@ BEGIN
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION stable_position(), events_after(bigint, integer), priority_class(smallint), '
                        'spoken_duration(real), max_event_bytes(), fence_tag(), default_actor(), task_history(text), event_bytes(events), '
-                       'table_kinds() TO %I', _role);
+                       'table_kinds(), fold_task(background_tasks, events), task_state(events) TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION require_settled(bigint), position_at(timestamptz), task_at(text, bigint), '
                        'task_at(text, timestamptz), tasks_at(bigint, text[]), tasks_at(timestamptz, text[]), queue_depth_at(bigint), '
                        'queue_depth_at(timestamptz) TO %I', _role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION error_pattern(text), error_frame(text), error_fingerprint(text, text, text, text), '
+                       'errors_between(bigint, bigint) TO %I', _role);
         IF _role <> 'annals_app' THEN
             EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys FROM %I', _role);
         END IF;

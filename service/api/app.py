@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import docs, events, fleet, health, streams, tasks
+from service.api import docs, error_routes, events, fleet, health, streams, tasks
 from service.api.auth import Authenticator
 from service.api.edge import edge, stamp
 from service.api.endpoint import endpoint
@@ -24,7 +24,9 @@ from service.store.tasks import TaskStore
 from service.store.wakeups import Wakeups
 
 SERVICES = web.AppKey("services", Services)
-ROUTES: list[Route] = [*tasks.ROUTES, *streams.ROUTES, *events.ROUTES, *fleet.ROUTES, *health.ROUTES]
+ROUTES: list[Route] = [
+    *(*tasks.ROUTES, *streams.ROUTES, *events.ROUTES, *error_routes.ROUTES, *fleet.ROUTES, *health.ROUTES),
+]
 
 
 def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell: Doorbell) -> Services:

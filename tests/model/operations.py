@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from tests.model.world import AGENTS, BACKOFFS, OUTCOMES, QUEUES, TASK_TYPES, WORKERS, World
+from tests.model.world import AGENTS, BACKOFFS, ERRORS, OUTCOMES, QUEUES, TASK_TYPES, WORKERS, World
 
 
 def enqueue(world: World, a: int, b: int, c: int) -> None:
@@ -91,12 +91,7 @@ def end(world: World, a: int, b: int, c: int) -> None:
     for n, outcome in enumerate(outcomes):
         known: dict[str, dict[str, Any]] = {
             "completed": {"result": {"n": n}, "duration_ms": 12},
-            "failed": {
-                "error_type": "ValueError",
-                "error_message": "no",
-                "error_traceback": "...",
-                "retry": c % 2 == 0,
-            },
+            "failed": ERRORS[(a + b) % len(ERRORS)] | {"retry": c % 2 == 0},
             "timed_out": {"duration_ms": 1500},
             "cancelled": {"reason": "asked"},
             "snoozed": {"delay_seconds": c},

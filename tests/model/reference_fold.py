@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.model.reference_agents import AgentFold
+from tests.model.reference_fingerprint import fingerprint
 
 Row = dict[str, Any]
 Event = Mapping[str, Any]
@@ -224,6 +225,8 @@ def attempt_of(task: Row, event: Event, ended_at: datetime) -> Row:
     """The row that an ended attempt leaves."""
     data = event["data"]
     outcome = "timeout" if event["type"] == "task.timed_out" else event["type"].removeprefix("task.")
+    error = data.get("error_type"), data.get("error_message", data.get("error"))
+    has_failed = event["type"] in ("task.failed", "task.retry_scheduled", "task.timed_out")
     measured = (ended_at - task["started_at"]).total_seconds() * 1000
     return {
         **{name: task[name] for name in ("task_id", "task_type", "attempt", "worker_id", "started_at")},
@@ -232,8 +235,11 @@ def attempt_of(task: Row, event: Event, ended_at: datetime) -> Row:
         "ended_at": ended_at,
         "duration_ms": data.get("duration_ms", measured),
         "outcome": outcome,
-        "error_type": data.get("error_type"),
-        "error_message": data.get("error_message", data.get("error")),
+        "error_type": error[0],
+        "error_message": error[1],
+        "fingerprint": fingerprint(task["task_type"], *error, data.get("error_traceback"))
+        if has_failed
+        else None,
     }
 
 

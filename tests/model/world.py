@@ -20,6 +20,22 @@ BACKOFFS = (
     {"kind": "list", "seconds": [2, 4]},
     {"kind": "exponential", "jitter": 0.5},
 )
+TRACE = 'Traceback (most recent call last):\n  File "/{}/shop/tasks.py", line {}, in charge\n'
+# The first two are one error: only what changes from one occurrence to the next is different.
+ERRORS: tuple[dict[str, str], ...] = (
+    {
+        "error_type": "KeyError",
+        "error_message": "order 17 of 'kim'",
+        "error_traceback": TRACE.format("a", 7),
+    },
+    {
+        "error_type": "KeyError",
+        "error_message": "order 4711 of 'lee'",
+        "error_traceback": TRACE.format("b", 9),
+    },
+    {"error_type": "ValueError", "error_message": "no", "error_traceback": "..."},
+    {"error_message": "다시 시도하세요: 3회"},
+)
 TYPES = [
     {"task_type": "noop", "code_version": "1"},
     {"task_type": "other", "code_version": "1", "max_attempts": 1},

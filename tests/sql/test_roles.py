@@ -81,6 +81,7 @@ def test_readers_read_and_write_nothing(connection: psycopg.Connection[Any], rol
         "SELECT * FROM events_after(0, 10)",
         "SELECT event_bytes(e) FROM events e",
         "SELECT * FROM queue_depth",
+        "SELECT count(*) FROM errors",
         "SELECT * FROM background_tasks",
     ):
         assert as_role(connection, role, statement), statement

@@ -1,0 +1,1 @@
+ALTER TABLE IF EXISTS task_attempts DROP COLUMN IF EXISTS fingerprint;
