@@ -35,3 +35,8 @@ COMMENT ON TABLE depth_marks IS 'Tasks by lane and status at some positions, so 
 COMMENT ON COLUMN depth_marks.position IS 'After all events up to this position';
 COMMENT ON COLUMN depth_marks.newest_created_at IS 'No task enqueued up to here was created later; null before the first task';
 COMMENT ON COLUMN depth_marks.counts IS 'Counts that are not zero';
+
+COMMENT ON INDEX task_attempts_positions IS 'Attempts that were open at a position';
+COMMENT ON INDEX events_after_the_fact IS 'What changes a task outside of its attempts, by type';
+COMMENT ON INDEX events_tasks_of_agents IS 'Tasks of an agent, also of one that is gone';
+COMMENT ON INDEX depth_marks_pkey IS 'Marks by position';

@@ -14,3 +14,5 @@ COMMENT ON COLUMN task_attempts.fingerprint IS 'Group of its error (functions/er
 
 CREATE INDEX IF NOT EXISTS task_attempts_errors ON task_attempts (fingerprint, ended_position)
     INCLUDE (task_id, outcome) WHERE fingerprint IS NOT NULL;
+
+COMMENT ON INDEX task_attempts_errors IS 'Failed attempts by group, without a look at the table';

@@ -11,6 +11,12 @@ CREATE TYPE public.event_draft AS (
 	caused_by text
 );
 COMMENT ON TYPE public.event_draft IS 'An event before it has a version and a position; caused_by names the task whose transition causes it';
+CREATE TYPE public.lane_count AS (
+	lane smallint,
+	status text,
+	tasks bigint
+);
+COMMENT ON TYPE public.lane_count IS 'How many tasks of a lane are in a status';
 CREATE TYPE public.lane_mark AS (
 	lane smallint,
 	ready_position bigint,
@@ -87,6 +93,7 @@ CREATE SEQUENCE public.events_position
     NO MINVALUE
     MAXVALUE 281474976710655
     CACHE 1;
+COMMENT ON SEQUENCE public.events_position IS 'Hands out positions of the log; only the default of events.position may draw from it';
 CREATE TABLE public.events (
     "position" bigint DEFAULT nextval('public.events_position'::regclass) NOT NULL,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -274,6 +281,23 @@ COMMENT ON COLUMN public.api_keys.scopes IS 'read, write, admin';
 COMMENT ON COLUMN public.api_keys.created_at IS 'When it was created';
 COMMENT ON COLUMN public.api_keys.expires_at IS 'Not valid from then on';
 COMMENT ON COLUMN public.api_keys.revoked_at IS 'When it was revoked';
+CREATE VIEW public.audit_log AS
+ SELECT "position",
+    recorded_at,
+    actor,
+    type AS action,
+    ((stream_type || ':'::text) || stream_id) AS target,
+    (data ->> 'reason'::text) AS reason,
+    correlation_id
+   FROM public.events e
+  WHERE ((type <> ALL (ARRAY['task.enqueued'::text, 'task.started'::text, 'task.progressed'::text, 'task.completed'::text])) AND ((actor ~~ 'api:%'::text) OR (actor ~~ 'psql:%'::text)) AND (type <> ALL (ARRAY['agent.queried'::text, 'coverage.measured'::text])));
+COMMENT ON COLUMN public.audit_log."position" IS 'Position of the event; newest first by it';
+COMMENT ON COLUMN public.audit_log.recorded_at IS 'When';
+COMMENT ON COLUMN public.audit_log.actor IS 'Who: api:<key> or psql:<role>, which the commands at a terminal are, too';
+COMMENT ON COLUMN public.audit_log.action IS 'Type of the event';
+COMMENT ON COLUMN public.audit_log.target IS 'What it was done to: <stream type>:<stream id>';
+COMMENT ON COLUMN public.audit_log.reason IS 'Why, when a reason was given';
+COMMENT ON COLUMN public.audit_log.correlation_id IS 'The request (X-Request-ID), when it came by the API';
 CREATE TABLE public.chunks (
     doc_id uuid NOT NULL,
     ordinal integer NOT NULL,
@@ -307,6 +331,15 @@ COMMENT ON COLUMN public.coverage_history.overall_coverage IS 'Sum of min(count,
 COMMENT ON COLUMN public.coverage_history.total_documents IS 'Distinct documents in scope';
 COMMENT ON COLUMN public.coverage_history.total_chunks IS 'Chunks of those documents';
 COMMENT ON COLUMN public.coverage_history.version IS 'Taxonomy version it was measured on';
+CREATE TABLE public.depth_marks (
+    "position" bigint NOT NULL,
+    newest_created_at timestamp with time zone,
+    counts public.lane_count[] NOT NULL
+);
+COMMENT ON TABLE public.depth_marks IS 'Tasks by lane and status at some positions, so that counts at others need few events; may be emptied at any time';
+COMMENT ON COLUMN public.depth_marks."position" IS 'After all events up to this position';
+COMMENT ON COLUMN public.depth_marks.newest_created_at IS 'No task enqueued up to here was created later; null before the first task';
+COMMENT ON COLUMN public.depth_marks.counts IS 'Counts that are not zero';
 CREATE TABLE public.document_taxonomy (
     doc_id uuid NOT NULL,
     node_id uuid NOT NULL,
@@ -332,6 +365,40 @@ COMMENT ON COLUMN public.documents.text IS 'Its whole text';
 COMMENT ON COLUMN public.documents.version IS 'Version of the document, as its sender counts';
 COMMENT ON COLUMN public.documents.created_at IS 'When it first came';
 COMMENT ON COLUMN public.documents.updated_at IS 'When it last came with a change';
+CREATE VIEW public.errors AS
+ SELECT fingerprint,
+    task_type,
+    error_type,
+    pattern,
+    frame,
+    occurrences,
+    tasks,
+    retried,
+    final,
+    first_position,
+    first_seen_at,
+    last_position,
+    last_seen_at,
+    last_task_id,
+    last_attempt,
+    last_message
+   FROM public.errors_between() g(fingerprint, task_type, error_type, pattern, frame, state, occurrences, tasks, retried, final, first_position, first_seen_at, last_position, last_seen_at, last_task_id, last_attempt, last_message);
+COMMENT ON COLUMN public.errors.fingerprint IS 'Names the group; the same wherever the same error happens';
+COMMENT ON COLUMN public.errors.task_type IS 'Type of the tasks that failed so';
+COMMENT ON COLUMN public.errors.error_type IS 'Exception class';
+COMMENT ON COLUMN public.errors.pattern IS 'Message without what differs from one occurrence to the next';
+COMMENT ON COLUMN public.errors.frame IS 'Innermost line of the traceback in code of one''s own, as file:function';
+COMMENT ON COLUMN public.errors.occurrences IS 'Failed attempts';
+COMMENT ON COLUMN public.errors.tasks IS 'Tasks that failed so at least once';
+COMMENT ON COLUMN public.errors.retried IS 'Attempts that were followed by another one';
+COMMENT ON COLUMN public.errors.final IS 'Attempts that ended their task';
+COMMENT ON COLUMN public.errors.first_position IS 'Position of the first occurrence';
+COMMENT ON COLUMN public.errors.first_seen_at IS 'When that was';
+COMMENT ON COLUMN public.errors.last_position IS 'Position of the last occurrence, whose event holds the traceback';
+COMMENT ON COLUMN public.errors.last_seen_at IS 'When that was';
+COMMENT ON COLUMN public.errors.last_task_id IS 'Task of the last occurrence';
+COMMENT ON COLUMN public.errors.last_attempt IS 'Its attempt';
+COMMENT ON COLUMN public.errors.last_message IS 'Its message, whole';
 CREATE TABLE public.idempotency_keys (
     api_key text NOT NULL,
     route text NOT NULL,
@@ -367,6 +434,7 @@ ALTER TABLE public.lanes ALTER COLUMN lane ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+COMMENT ON SEQUENCE public.lanes_lane_seq IS 'Numbers of lanes';
 CREATE TABLE public.log_epoch (
     only_row boolean DEFAULT true NOT NULL,
     epoch uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -377,6 +445,26 @@ COMMENT ON TABLE public.log_epoch IS 'Identity of this log; part of every cursor
 COMMENT ON COLUMN public.log_epoch.only_row IS 'Always true: there is one epoch at a time';
 COMMENT ON COLUMN public.log_epoch.epoch IS 'Renewed when positions may have been handed out twice';
 COMMENT ON COLUMN public.log_epoch.started_at IS 'When this epoch began';
+CREATE VIEW public.open_appends AS
+ SELECT l.pid,
+    a.usename AS role,
+    a.application_name,
+    (clock_timestamp() - a.xact_start) AS open_for,
+    a.state,
+    ((((l.classid)::bigint & (65535)::bigint) << 32) | (l.objid)::bigint) AS held_position,
+    a.query
+   FROM (pg_locks l
+     LEFT JOIN pg_stat_activity a ON ((a.pid = l.pid)))
+  WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 1) AND (((l.classid)::bigint >> 16) = public.fence_tag()) AND (l.database = ( SELECT d.oid
+           FROM pg_database d
+          WHERE (d.datname = current_database()))));
+COMMENT ON COLUMN public.open_appends.pid IS 'Its server process; pg_terminate_backend(pid) ends it';
+COMMENT ON COLUMN public.open_appends.role IS 'Role it logged in as';
+COMMENT ON COLUMN public.open_appends.application_name IS 'What it calls itself';
+COMMENT ON COLUMN public.open_appends.open_for IS 'Age of the transaction';
+COMMENT ON COLUMN public.open_appends.state IS 'active, or idle in transaction';
+COMMENT ON COLUMN public.open_appends.held_position IS 'No follower passes this position while it is open';
+COMMENT ON COLUMN public.open_appends.query IS 'Its last statement';
 CREATE TABLE public.queues (
     queue text NOT NULL,
     paused boolean NOT NULL,
@@ -414,7 +502,13 @@ CREATE VIEW public.queue_depth AS
            FROM (public.lanes x
              JOIN public.background_tasks t ON (((t.lane = x.lane) AND (t.status = 'running'::text))))
           WHERE ((x.queue = l.queue) AND (x.class = l.class))) r);
-COMMENT ON VIEW public.queue_depth IS 'Claimable, waiting and running tasks of each queue and priority class';
+COMMENT ON COLUMN public.queue_depth.queue IS 'The queue';
+COMMENT ON COLUMN public.queue_depth.class IS 'high (priority 1-3), medium (4-7) or low (8-10)';
+COMMENT ON COLUMN public.queue_depth.paused IS 'Nothing is claimed from it';
+COMMENT ON COLUMN public.queue_depth.ready IS 'Tasks that could be claimed now';
+COMMENT ON COLUMN public.queue_depth.waiting IS 'Tasks that wait for their run_at';
+COMMENT ON COLUMN public.queue_depth.running IS 'Tasks that a worker holds';
+COMMENT ON COLUMN public.queue_depth.oldest_ready_at IS 'Since when the oldest of the ready ones is ready';
 CREATE TABLE public.schema_objects (
     kind text NOT NULL,
     identity text NOT NULL
@@ -483,7 +577,14 @@ CREATE VIEW public.stuck_tasks AS
    FROM (public.background_tasks t
      LEFT JOIN public.queues q ON ((q.queue = t.queue)))
   WHERE (((t.status = 'running'::text) AND ((t.started_at + make_interval(secs => (t.timeout_seconds)::double precision)) < now())) OR ((t.status = 'pending'::text) AND (COALESCE(t.run_at, t.created_at) < (now() - '00:05:00'::interval))));
-COMMENT ON VIEW public.stuck_tasks IS 'Tasks past their deadline, and tasks that wait longer than five minutes, with the reason';
+COMMENT ON COLUMN public.stuck_tasks.task_id IS 'The task';
+COMMENT ON COLUMN public.stuck_tasks.task_type IS 'Its type';
+COMMENT ON COLUMN public.stuck_tasks.queue IS 'Its queue';
+COMMENT ON COLUMN public.stuck_tasks.status IS 'pending or running';
+COMMENT ON COLUMN public.stuck_tasks.worker_id IS 'Worker of its last attempt';
+COMMENT ON COLUMN public.stuck_tasks.attempt IS 'Runs so far';
+COMMENT ON COLUMN public.stuck_tasks.since IS 'Start of the attempt, or since when it could run';
+COMMENT ON COLUMN public.stuck_tasks.why IS 'The likeliest reason, in words';
 CREATE TABLE public.task_attempts (
     started_position bigint NOT NULL,
     ended_position bigint NOT NULL,
@@ -498,6 +599,7 @@ CREATE TABLE public.task_attempts (
     worker_id text NOT NULL,
     error_type text,
     error_message text,
+    fingerprint text,
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['completed'::text, 'failed'::text, 'timeout'::text, 'cancelled'::text, 'retry_scheduled'::text, 'snoozed'::text, 'released'::text, 'rescued'::text])))
 );
 COMMENT ON TABLE public.task_attempts IS 'One row for each ended attempt, written once, folded from the log; task_execution_logs adds the open ones';
@@ -514,6 +616,7 @@ COMMENT ON COLUMN public.task_attempts.outcome IS 'completed, failed, timeout, c
 COMMENT ON COLUMN public.task_attempts.worker_id IS 'Who ran it';
 COMMENT ON COLUMN public.task_attempts.error_type IS 'Exception class of a failed attempt';
 COMMENT ON COLUMN public.task_attempts.error_message IS 'Message of a failed attempt';
+COMMENT ON COLUMN public.task_attempts.fingerprint IS 'Group of its error (functions/error_fingerprint.sql); null unless it failed or timed out';
 CREATE VIEW public.task_execution_logs AS
  SELECT a.ended_position AS id,
     a.task_type AS task_name,
@@ -561,13 +664,28 @@ UNION ALL
     NULL::bigint AS ended_position
    FROM public.background_tasks t
   WHERE (t.status = ANY (ARRAY['pending'::text, 'running'::text]));
-COMMENT ON VIEW public.task_execution_logs IS 'One row for each attempt, open ones included';
+COMMENT ON COLUMN public.task_execution_logs.id IS 'Position of the event that ended the attempt, or that queued it while it is open';
+COMMENT ON COLUMN public.task_execution_logs.task_name IS 'Type of the task';
+COMMENT ON COLUMN public.task_execution_logs.status IS 'pending, running, success or failed';
+COMMENT ON COLUMN public.task_execution_logs.detail_status IS 'How the attempt ended, as in task_attempts; or pending, running';
+COMMENT ON COLUMN public.task_execution_logs.task_id IS 'The task';
+COMMENT ON COLUMN public.task_execution_logs.attempt IS 'Number of the run, from 1';
+COMMENT ON COLUMN public.task_execution_logs.started_at IS 'When a worker claimed it';
+COMMENT ON COLUMN public.task_execution_logs.completed_at IS 'When its end was recorded';
+COMMENT ON COLUMN public.task_execution_logs.duration_ms IS 'As the worker measured it';
+COMMENT ON COLUMN public.task_execution_logs.error_type IS 'Exception class of a failed attempt';
+COMMENT ON COLUMN public.task_execution_logs.error_message IS 'Message of a failed attempt';
+COMMENT ON COLUMN public.task_execution_logs.worker_id IS 'Who runs or ran it';
+COMMENT ON COLUMN public.task_execution_logs.queued_position IS 'Position of the event that queued it';
+COMMENT ON COLUMN public.task_execution_logs.started_position IS 'Position of its task.started event';
+COMMENT ON COLUMN public.task_execution_logs.ended_position IS 'Position of the event that ended it; null while it is open';
 CREATE SEQUENCE public.task_number
     START WITH 100000000
     INCREMENT BY 1
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+COMMENT ON SEQUENCE public.task_number IS 'Numbers of the ids task-<number>';
 CREATE TABLE public.task_types (
     task_type text NOT NULL,
     code_version text NOT NULL,
@@ -627,6 +745,8 @@ ALTER TABLE ONLY public.chunks
     ADD CONSTRAINT chunks_pkey PRIMARY KEY (doc_id, ordinal);
 ALTER TABLE ONLY public.coverage_history
     ADD CONSTRAINT coverage_history_pkey PRIMARY KEY (history_id);
+ALTER TABLE ONLY public.depth_marks
+    ADD CONSTRAINT depth_marks_pkey PRIMARY KEY ("position");
 ALTER TABLE ONLY public.document_taxonomy
     ADD CONSTRAINT document_taxonomy_pkey PRIMARY KEY (doc_id, node_id);
 ALTER TABLE ONLY public.documents
@@ -664,23 +784,54 @@ ALTER TABLE ONLY public.taxonomy_nodes
 ALTER TABLE ONLY public.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (worker_id);
 CREATE INDEX agents_created_position ON public.agents USING btree (created_position DESC);
+COMMENT ON INDEX public.agents_created_position IS 'Newest agents first';
 CREATE INDEX agents_taxonomy_node_ids ON public.agents USING gin (taxonomy_node_ids);
+COMMENT ON INDEX public.agents_taxonomy_node_ids IS 'Agents that name a node';
 CREATE INDEX background_tasks_agent_id ON public.background_tasks USING btree (agent_id) WHERE (agent_id IS NOT NULL);
+COMMENT ON INDEX public.background_tasks_agent_id IS 'Tasks of one agent';
 CREATE INDEX background_tasks_agent_id_status ON public.background_tasks USING btree (agent_id, status) WHERE (agent_id IS NOT NULL);
+COMMENT ON INDEX public.background_tasks_agent_id_status IS 'Tasks of one agent in one status';
 CREATE INDEX background_tasks_created_at ON public.background_tasks USING btree (created_at DESC);
+COMMENT ON INDEX public.background_tasks_created_at IS 'Newest tasks first';
 CREATE INDEX background_tasks_due ON public.background_tasks USING btree (lane, run_at) WHERE ((status = 'pending'::text) AND (ready_position IS NULL));
+COMMENT ON INDEX public.background_tasks_due IS 'Claim: what waits for a time, lane by lane';
 CREATE INDEX background_tasks_pending ON public.background_tasks USING btree (lane, ready_position) WHERE (status = 'pending'::text);
+COMMENT ON INDEX public.background_tasks_pending IS 'Claim: what is claimable now, lane by lane, in the order in which it became so';
 CREATE INDEX background_tasks_status ON public.background_tasks USING btree (status) WHERE (status <> ALL (ARRAY['pending'::text, 'completed'::text]));
+COMMENT ON INDEX public.background_tasks_status IS 'Tasks in a status other than pending, which has the index of the claim, and completed';
 CREATE INDEX background_tasks_subject ON public.background_tasks USING btree (subject) WHERE (subject IS NOT NULL);
+COMMENT ON INDEX public.background_tasks_subject IS 'Tasks of one subject';
 CREATE INDEX background_tasks_unique_key ON public.background_tasks USING btree (unique_key) WHERE (unique_key IS NOT NULL);
+COMMENT ON INDEX public.background_tasks_unique_key IS 'Tasks by unique_key, for an enqueue that must not repeat one';
 CREATE INDEX chunks_search ON public.chunks USING gin (search);
+COMMENT ON INDEX public.chunks_search IS 'Passages by their words';
 CREATE INDEX coverage_history_agent_id ON public.coverage_history USING btree (agent_id);
+COMMENT ON INDEX public.coverage_history_agent_id IS 'Measurements of one agent';
 CREATE INDEX coverage_history_agent_id_timestamp ON public.coverage_history USING btree (agent_id, "timestamp" DESC);
+COMMENT ON INDEX public.coverage_history_agent_id_timestamp IS 'Newest measurements of one agent first';
 CREATE INDEX coverage_history_timestamp ON public.coverage_history USING btree ("timestamp" DESC);
+COMMENT ON INDEX public.coverage_history_timestamp IS 'Newest measurements first';
+COMMENT ON INDEX public.depth_marks_pkey IS 'Marks by position';
 CREATE INDEX document_taxonomy_node_id ON public.document_taxonomy USING btree (node_id, confidence, doc_id);
+COMMENT ON INDEX public.document_taxonomy_node_id IS 'Documents of a node by confidence; counting reads nothing else';
+CREATE INDEX events_after_the_fact ON public.events USING btree (type, "position") WHERE (type = ANY (ARRAY['task.cancelled'::text, 'task.retry_requested'::text, 'task.completion_refused'::text, 'task.abandoned'::text, 'agent.deleted'::text]));
+COMMENT ON INDEX public.events_after_the_fact IS 'What changes a task outside of its attempts, by type';
+CREATE INDEX events_by_hand ON public.events USING btree ("position") WHERE ((type <> ALL (ARRAY['task.enqueued'::text, 'task.started'::text, 'task.progressed'::text, 'task.completed'::text])) AND ((actor ~~ 'api:%'::text) OR (actor ~~ 'psql:%'::text)));
+COMMENT ON INDEX public.events_by_hand IS 'What people did, newest first: the view audit_log';
+CREATE INDEX events_of_request ON public.events USING btree (correlation_id) WHERE ((type = 'task.enqueued'::text) AND (correlation_id IS NOT NULL));
+COMMENT ON INDEX public.events_of_request IS 'Tasks that one request (X-Request-ID) enqueued';
+CREATE INDEX events_tasks_of_agents ON public.events USING btree (((data ->> 'subject'::text)), "position") WHERE ((type = 'task.enqueued'::text) AND ((data ->> 'subject'::text) ~~ 'agent:%'::text));
+COMMENT ON INDEX public.events_tasks_of_agents IS 'Tasks of an agent, also of one that is gone';
 CREATE UNIQUE INDEX one_current_version_per_task_type ON public.task_types USING btree (task_type) WHERE current;
+COMMENT ON INDEX public.one_current_version_per_task_type IS 'Each task type has one version that gives the defaults';
+CREATE INDEX task_attempts_errors ON public.task_attempts USING btree (fingerprint, ended_position) INCLUDE (task_id, outcome) WHERE (fingerprint IS NOT NULL);
+COMMENT ON INDEX public.task_attempts_errors IS 'Failed attempts by group, without a look at the table';
+CREATE INDEX task_attempts_positions ON public.task_attempts USING brin (queued_position, started_position, ended_position) WITH (pages_per_range='16', autosummarize='on');
+COMMENT ON INDEX public.task_attempts_positions IS 'Attempts that were open at a position';
 CREATE INDEX taxonomy_edges_child ON public.taxonomy_edges USING btree (taxonomy_version, child_id);
+COMMENT ON INDEX public.taxonomy_edges_child IS 'Parents of a node';
 CREATE INDEX taxonomy_nodes_node_id ON public.taxonomy_nodes USING btree (node_id);
+COMMENT ON INDEX public.taxonomy_nodes_node_id IS 'The versions that have a node';
 CREATE TRIGGER fence_append BEFORE INSERT ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.fence_append();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER fence_append;
 CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_agents();
