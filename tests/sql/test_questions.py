@@ -65,7 +65,7 @@ def test_every_question_has_a_known_answer() -> None:
     assert len(FILES) >= 20
 
 
-@pytest.mark.parametrize(("name", "answer"), known_answers())
+@pytest.mark.parametrize(("name", "answer"), list(known_answers()))
 def test_the_answer_is_the_known_one(office: str, name: str, answer: str) -> None:
     assert re.sub(r"agent-coverage-[0-9a-f-]{36}", "agent-coverage-*", ask(office, name)) == answer
 
