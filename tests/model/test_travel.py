@@ -15,7 +15,7 @@ from tests.model.reference_fold import Fold, Row
 from tests.model.test_histories import EXAMPLES
 from tests.model.world import TYPES, World
 
-MOST_POSITIONS = 200 if os.environ.get("ANNALS_MODEL") == "long" else 25
+MOST_POSITIONS = 200 if os.environ.get("ANNALS_MODEL") == "long" else 12
 STATUSES = ("pending", "running", "completed", "failed", "cancelled", "timeout")
 CLASSES = {1: "high", 2: "medium", 3: "low"}
 
@@ -118,11 +118,11 @@ def folded(s: Session, events: list[Row], position: int) -> Fold:
 
 @given(
     program=programs,
-    picks=st.lists(st.integers(0, 10_000), min_size=12, max_size=12),
+    picks=st.lists(st.integers(0, 10_000), min_size=8, max_size=8),
     spacing=st.integers(1, 9),
 )
 @settings(
-    max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_past_is_what_a_replay_to_it_gives(
     world_session: Session, program: list[Operation], picks: list[int], spacing: int
