@@ -36,7 +36,9 @@ AS $$
                             ORDER BY x.version DESC LIMIT 1) last
         WHERE gone.type = 'agent.deleted'
           AND gone.position > depth_changes."after" AND gone.position <= depth_changes."until"
-          AND NOT went_with_agent(born.stream_id, gone.position - 1))
+          AND NOT EXISTS (SELECT FROM events before
+                          WHERE before.stream_type = 'agent' AND before.stream_id = gone.stream_id AND before.type = 'agent.deleted'
+                            AND before.position > born.position AND before.position < gone.position))
     SELECT m.position, coalesce(b.lane, (
                SELECT l.lane FROM events e
                JOIN lanes l ON l.queue = e.data ->> 'queue' AND l.class = priority_class((e.data ->> 'priority')::smallint)

@@ -1,6 +1,6 @@
 -- Rows as they were at a settled position, of the tasks whose row is another now, or gone: folded from the log.
 --
--- With statuses only tasks that can have been in one of them are folded; without, all of them.
+-- With statuses only tasks whose last event that gives a status says one of them are folded; without, all.
 --
 --   SELECT task_id, status FROM past_changed_tasks(3, '{pending,running}');
 
@@ -14,17 +14,20 @@ BEGIN
             WHERE past_changed_tasks.statuses IS NULL
               AND b.enqueued_position <= past_changed_tasks."position" AND b.changed_position > past_changed_tasks."position"
             UNION ALL
-            SELECT tasks_gone_since(past_changed_tasks."position") WHERE past_changed_tasks.statuses IS NULL
+            SELECT g.task_id FROM tasks_gone_since(past_changed_tasks."position") g WHERE past_changed_tasks.statuses IS NULL
             UNION ALL
             SELECT c.task_id FROM tasks_changed_since(past_changed_tasks."position", past_changed_tasks.statuses) AS c (task_id)
             WHERE past_changed_tasks.statuses IS NOT NULL
               AND NOT EXISTS (SELECT FROM background_tasks b
-                              WHERE b.task_id = c.task_id AND b.changed_position <= past_changed_tasks."position"))
+                              WHERE b.task_id = c.task_id AND b.changed_position <= past_changed_tasks."position")
+              AND (SELECT status_after(e.type) FROM events e
+                   WHERE e.stream_type = 'task' AND e.stream_id = c.task_id AND e.position <= past_changed_tasks."position"
+                     AND status_after(e.type) IS NOT NULL
+                   ORDER BY e.version DESC LIMIT 1) = ANY (past_changed_tasks.statuses))
         SELECT (s.task).*
         FROM changed c
         CROSS JOIN LATERAL (SELECT task_state(e ORDER BY e.version) AS task FROM events e
                             WHERE e.stream_type = 'task' AND e.stream_id = c.task_id
                               AND e.position <= past_changed_tasks."position") s
-        WHERE (s.task).task_id IS NOT NULL
-          AND (past_changed_tasks.statuses IS NULL OR (s.task).status = ANY (past_changed_tasks.statuses));
+        WHERE (s.task).task_id IS NOT NULL;
 END $$;

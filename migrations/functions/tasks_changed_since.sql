@@ -40,5 +40,5 @@ AS $$
       AND e.type IN ('task.retry_requested', 'task.completion_refused', 'task.abandoned')
       AND e.position > tasks_changed_since."position"
     UNION
-    SELECT tasks_gone_since(tasks_changed_since."position")
+    SELECT g.task_id FROM tasks_gone_since(tasks_changed_since."position") g
 $$;

@@ -53,8 +53,17 @@ BEGIN
             UNION ALL
             SELECT t.* FROM past_changed_tasks(_place, tasks_page_at.statuses) t WHERE _listed
             UNION ALL
-            SELECT t.* FROM tasks_gone_since(_place) AS g (task_id) CROSS JOIN LATERAL past_task(g.task_id, _place) t
-            WHERE NOT _listed) x
+            (SELECT (s.task).*
+             FROM (SELECT g.* FROM tasks_gone_since(_place) g
+                   WHERE NOT _listed AND (tasks_page_at.before IS NULL
+                          OR (g.created_at, g.enqueued_position) < (tasks_page_at.before, tasks_page_at.before_position))
+                   ORDER BY g.created_at DESC, g.enqueued_position DESC OFFSET 0) o
+             CROSS JOIN LATERAL (SELECT task_state(e ORDER BY e.version) AS task FROM events e
+                                 WHERE e.stream_type = 'task' AND e.stream_id = o.task_id AND e.position <= _place) s
+             WHERE task_matches(s.task, tasks_page_at.task_types, tasks_page_at.statuses, tasks_page_at.queue,
+                                tasks_page_at.subject, tasks_page_at.since, tasks_page_at.until, tasks_page_at."text")
+             ORDER BY o.created_at DESC, o.enqueued_position DESC
+             LIMIT tasks_page_at."limit")) x
         WHERE (tasks_page_at.before IS NULL
                OR (x.created_at, x.enqueued_position) < (tasks_page_at.before, tasks_page_at.before_position))
           AND task_matches(x, tasks_page_at.task_types, tasks_page_at.statuses, tasks_page_at.queue, tasks_page_at.subject,

@@ -1,4 +1,4 @@
-"""The application: every route behind one edge, and the feed that lives as long as it does."""
+"""The application: every route behind one edge, and the loops that live as long as it does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -7,6 +7,7 @@ from aiohttp import web
 
 from service.api import docs, error_routes, events, fleet, health, streams, tasks
 from service.api.auth import Authenticator
+from service.api.depth_marks import keep_counting
 from service.api.edge import edge, stamp
 from service.api.endpoint import endpoint
 from service.api.enqueuer import Enqueuer
@@ -21,6 +22,7 @@ from service.store.doorbell import Doorbell
 from service.store.fleet import FleetStore
 from service.store.pool import Database
 from service.store.tasks import TaskStore
+from service.store.travel import PastStore
 from service.store.wakeups import Wakeups
 
 SERVICES = web.AppKey("services", Services)
@@ -65,7 +67,7 @@ def build_app(services: Services, routes: Sequence[Route] = ()) -> web.Applicati
             app.router.add_route("HEAD", route.path, handler)
     docs.add_docs(app, table)
     app.on_response_prepare.append(stamp)
-    app.cleanup_ctx.append(_feed)
+    app.cleanup_ctx.append(_loops)
     app.on_shutdown.append(_end_streams)
     return app
 
@@ -75,9 +77,11 @@ def _literal_first(route: Route) -> tuple[str, ...]:
     return tuple(part.replace("{", "\uffff") for part in route.path.split("/"))
 
 
-async def _feed(app: web.Application) -> AsyncIterator[None]:
+async def _loops(app: web.Application) -> AsyncIterator[None]:
+    services = app[SERVICES]
     async with Supervisor(asyncio.Event()) as supervisor:
-        supervisor.keep("event feed", app[SERVICES].feed.run)
+        supervisor.keep("event feed", services.feed.run)
+        supervisor.keep("depth marks", lambda: keep_counting(PastStore(services.db)))
         yield
 
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from service.api.idempotency import once
+from service.api.moments import AtQuery, settled
+from service.api.queue_models import Queues, of_depths, of_past_depths
 from service.api.routing import Answer, Model, Reply, Request, Route
 from service.api.task_models import Reason
 from service.store.fleet import FleetStore
@@ -39,35 +41,6 @@ class TaskTypes(Answer):
     """The catalogue, by name."""
 
     items: list[TaskTypeModel]
-    next: None = None
-
-
-class ClassDepth(Answer):
-    """The tasks of one priority class."""
-
-    task_class: Literal["high", "medium", "low"]
-    ready: int = Field(description="Could run now.")
-    waiting: int = Field(description="Wait for a time.")
-    running: int
-    oldest_ready_at: datetime | None
-
-
-class QueueModel(Answer):
-    """A queue that ever had a task or was paused."""
-
-    queue: str
-    paused: bool
-    ready: int
-    waiting: int
-    running: int
-    oldest_ready_at: datetime | None
-    classes: list[ClassDepth]
-
-
-class Queues(Answer):
-    """Queues, by name."""
-
-    items: list[QueueModel]
     next: None = None
 
 
@@ -127,15 +100,12 @@ async def list_workers(request: Request[None, WorkerQuery, None]) -> Workers:
     return Workers(items=[WorkerModel.model_construct(**asdict(each)) for each in workers])
 
 
-async def list_queues(request: Request[None, None, None]) -> Queues:
-    """Depth of each queue, in all and by class."""
-    found: dict[str, list[dict[str, object]]] = {}
-    paused: dict[str, bool] = {}
-    for depth in await request.services.fleet.queues():
-        row = asdict(depth)
-        paused[row.pop("queue")] = row.pop("paused")
-        found.setdefault(depth.queue, []).append(row)
-    return Queues(items=[_queue(name, paused[name], rows) for name, rows in found.items()])
+async def list_queues(request: Request[None, AtQuery, None]) -> Reply:
+    """Depth of each queue, in all and by class, now or as it was."""
+    if request.query.at is None:
+        return Reply(of_depths(await request.services.fleet.queues()))
+    past, position = await settled(request.services, request.query.at)
+    return Reply(of_past_depths(await past.queues(position)), position=position)
 
 
 async def pause(request: Request[Reason, None, QueuePath]) -> Reply:
@@ -165,20 +135,6 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"timeout_seconds": round(row["timeout_seconds"], 3)}
 
 
-def _queue(name: str, paused: bool, rows: list[dict[str, object]]) -> QueueModel:
-    classes = [ClassDepth.model_validate(row) for row in rows]
-    oldest = [each.oldest_ready_at for each in classes if each.oldest_ready_at]
-    return QueueModel(
-        queue=name,
-        paused=paused,
-        ready=sum(each.ready for each in classes),
-        waiting=sum(each.waiting for each in classes),
-        running=sum(each.running for each in classes),
-        oldest_ready_at=min(oldest, default=None),
-        classes=classes,
-    )
-
-
 TAGS = ("fleet",)
 ROUTES = [
     Route(
@@ -198,7 +154,18 @@ ROUTES = [
         query=WorkerQuery,
         response=Workers,
     ),
-    Route("GET", "/api/v1/queues", list_queues, summary="List queues", tags=TAGS, response=Queues),
+    Route(
+        "GET",
+        "/api/v1/queues",
+        list_queues,
+        summary="List queues, as they are or were",
+        description="With `at`: tasks by queue, class and status at that moment. Which of the pending "
+        "were due is not counted then: `GET /tasks?status=pending&at=` tells it by `run_at`.",
+        tags=TAGS,
+        query=AtQuery,
+        response=Queues,
+        errors=(409,),
+    ),
     Route(
         "POST",
         "/api/v1/queues/{queue}/pause",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from service.api.moments import At
 from service.api.routing import Answer, Model
 from service.model.events import Event
 from service.model.task import Attempt, Place, Task
@@ -95,6 +96,7 @@ class TaskQuery(Model):
     )
     limit: int = Field(default=50, ge=1, le=1000)
     cursor: str | None = Field(default=None, max_length=200, description="The `next` of the page before.")
+    at: At = None
 
 
 class TaskModel(Answer):
@@ -142,7 +144,10 @@ class AttemptModel(Answer):
 
 
 class TaskDetail(TaskModel):
-    """A task, where it stands in its queue, and what became of its attempts."""
+    """A task, where it stands in its queue, and what became of its attempts.
+
+    Of the past (`at`), the place in the queue is not told.
+    """
 
     queue_position: int | None = Field(description="Rank among what is claimed before it, from 1.")
     queue_position_exact: bool = Field(description="False: the rank is beyond 10,000 and estimated.")

@@ -1,10 +1,14 @@
 """Routes of tasks of any type: enqueue, list, show, cancel, retry."""
 
+from datetime import datetime
+
 from pydantic import Field
 
 from service.api import task_writes
 from service.api.event_models import EventModel, model
+from service.api.moments import AtQuery, settled
 from service.api.routing import Answer, Model, Reply, Request, Route
+from service.api.services import Services
 from service.api.task_models import (
     TASK,
     Reason,
@@ -20,6 +24,7 @@ from service.api.task_models import (
     of_task,
 )
 from service.errors import NotFound
+from service.model.task import Place
 from service.store.tasks import TaskFilter
 
 
@@ -53,9 +58,9 @@ async def create_many(request: Request[TaskDrafts, None, None]) -> Reply:
     return Reply(TaskList(tasks=[each.task for each in written]), position=max(positions, default=None))
 
 
-async def list_all(request: Request[None, TaskQuery, None]) -> TaskPage:
-    """Tasks, newest first."""
-    wanted = request.query
+async def list_all(request: Request[None, TaskQuery, None]) -> Reply:
+    """Tasks, newest first, as they are or were."""
+    wanted, position = request.query, None
     only = TaskFilter(
         task_types=wanted.type or None,
         statuses=wanted.status or None,
@@ -65,17 +70,32 @@ async def list_all(request: Request[None, TaskQuery, None]) -> TaskPage:
         until=wanted.to,
         text=wanted.text,
     )
-    page = await request.services.tasks.list(only, limit=wanted.limit, cursor=wanted.cursor)
-    return TaskPage(items=[of_task(task) for task in page.items], next=page.next)
+    if wanted.at is None:
+        page = await request.services.tasks.list(only, limit=wanted.limit, cursor=wanted.cursor)
+    else:
+        past, position = await settled(request.services, wanted.at, wanted.cursor)
+        page = await past.list(position, only, limit=wanted.limit, cursor=wanted.cursor)
+    return Reply(TaskPage(items=[of_task(task) for task in page.items], next=page.next), position=position)
 
 
-async def show(request: Request[None, None, TaskPath]) -> TaskDetail:
-    """One task with its place in the queue and its attempts."""
+async def show(request: Request[None, AtQuery, TaskPath]) -> Reply:
+    """One task with its place in the queue and its attempts, or as it was with those up to then."""
     tasks, task_id = request.services.tasks, request.params.task_id
+    if request.query.at is not None:
+        return await _show_past(request.services, task_id, request.query.at)
     task = await tasks.get(task_id)
     if task is None:
         raise NotFound(f"Task not found: {task_id}")
-    return detail(task, await tasks.queue_position(task_id), await tasks.attempts(task_id))
+    return Reply(detail(task, await tasks.queue_position(task_id), await tasks.attempts(task_id)))
+
+
+async def _show_past(services: Services, task_id: str, at: int | datetime) -> Reply:
+    past, position = await settled(services, at)
+    task = await past.get(task_id, position)
+    if task is None:
+        raise await past.explain_absence(task_id, position)
+    attempts = await past.attempts(task_id, position)
+    return Reply(detail(task, Place(None, True, None), attempts), position=position)
 
 
 async def show_events(request: Request[None, VersionQuery, TaskPath]) -> TaskEvents:
@@ -134,20 +154,24 @@ ROUTES = [
         "GET",
         PATH,
         list_all,
-        summary="List tasks, newest first",
+        summary="List tasks, newest first, as they are or were",
+        description="With `at`: the list as it was then; filters and pages are those of that moment.",
         tags=TAGS,
         query=TaskQuery,
         response=TaskPage,
+        errors=(409,),
     ),
     Route(
         "GET",
         f"{PATH}/{{task_id}}",
         show,
         summary="Show a task, its place in the queue and its attempts",
+        description="With `at`: the task and its attempts as they were, also of one that is gone now.",
         tags=TAGS,
         params=TaskPath,
+        query=AtQuery,
         response=TaskDetail,
-        errors=(404,),
+        errors=(404, 409),
     ),
     Route(
         "GET",

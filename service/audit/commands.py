@@ -2,6 +2,7 @@
 
 import click
 
+from service.audit.at_command import at
 from service.audit.bundle_command import bundle
 from service.audit.replay_command import replay
 from service.audit.verify_commands import rebuild, verify
@@ -9,13 +10,14 @@ from service.audit.verify_commands import rebuild, verify
 
 @click.group()
 def audit() -> None:
-    """Prove the read models against the log, mend them from it, replay a task's life.
+    """Prove the read models against the log, mend them from it, replay a task's life, read the past.
 
     \b
     Example: annals audit verify
              annals audit replay task-100000001
+             annals audit at 2h
     """
 
 
-for command in (verify, rebuild, replay, bundle):
+for command in (verify, rebuild, replay, bundle, at):
     audit.add_command(command)

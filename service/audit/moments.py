@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from service.audit.reader import QUERIES
 from service.store.console import Time
 from service.store.pool import Database
+from service.store.travel import settle as settle_moment
 
 
 class Moment(click.ParamType[int | datetime]):
@@ -26,9 +26,7 @@ async def settle(db: Database, moment: int | datetime) -> int:
 
     Raises Conflict while a transaction below the position is open, Invalid when the log has no such position.
     """
-    if isinstance(moment, datetime):
-        return int(await db.fetchval(QUERIES["position_at"], moment))
-    return int(await db.fetchval(QUERIES["require_settled"], moment))
+    return await settle_moment(db, moment)
 
 
 def spoken(position: int, moment: int | datetime) -> str:

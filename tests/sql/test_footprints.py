@@ -55,6 +55,11 @@ STATEMENTS = {
     "cancel 200": "SELECT count(*) FROM cancel_tasks($1) WHERE $2::integer[] NOTNULL",
     "rescue 500": "SELECT count(*) FROM rescue_tasks('w-1', (SELECT seen_at FROM workers))",
     "follow 1000": "SELECT count(*) FROM events_after(1000, 1000)",
+    "a task at a position": "SELECT count(*) FROM task_at('task-100000000', 60000::bigint)",
+    "tasks running at a position": "SELECT count(*) FROM tasks_at(90000::bigint, '{running}')",
+    "a page of the past": "SELECT count(*) FROM tasks_page_at(90000)",
+    "counts of the past by a mark": "SELECT count(*) FROM extend_depth_marks(4000),"
+    " queue_depth_at(3500::bigint)",
     "one life": "SELECT count(*) FROM task_history('task-100000001')",
 }
 TABLE_COUNTS = """

@@ -79,6 +79,9 @@ def test_readers_read_and_write_nothing(connection: psycopg.Connection[Any], rol
     for statement in (
         "SELECT * FROM task_history('task-100000001')",
         "SELECT * FROM events_after(0, 10)",
+        "SELECT * FROM task_at('task-100000001', 2::bigint)",
+        "SELECT * FROM tasks_at(now())",
+        "SELECT * FROM queue_depth_at(2::bigint)",
         "SELECT event_bytes(e) FROM events e",
         "SELECT * FROM queue_depth",
         "SELECT count(*) FROM errors",

@@ -1,0 +1,181 @@
+"""The command `annals audit at`."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import click
+
+from service.audit.moments import Moment
+from service.audit.running import INTERRUPTED, progress_bar, with_audit
+from service.cli import Context, emit_json_lines, json_option
+from service.model.task import STATUSES, Task
+from service.store.console import short
+from service.store.pool import Database
+from service.store.tasks import TaskFilter
+from service.store.travel import PastDepth, PastStore
+
+# So many events are read on the way without being counted first.
+BRIEF = 100_000
+DEPTH_COLUMNS = ["queue", "class", "paused", *STATUSES]
+TASK_COLUMNS = [
+    "task_id",
+    "type",
+    "status",
+    "queue",
+    "attempt",
+    "progress",
+    "created_at",
+    "worker_id",
+    "error",
+]
+ATTEMPT_COLUMNS = ["attempt", "status", "started_at", "duration_ms", "worker_id", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at a position that is settled."""
+
+    context: Context
+    past: PastStore
+    position: int
+    recorded_at: datetime | None
+
+    def say_where(self) -> None:
+        """Which position is answered, and when its last event was recorded."""
+        if self.context.as_json:
+            emit_json_lines([{"position": self.position, "recorded_at": self.recorded_at}])
+        elif self.recorded_at is None:
+            self.context.say(f"At position {self.position}, before the first event.")
+        else:
+            self.context.say(
+                f"At position {self.position}, recorded {self.recorded_at:%Y-%m-%d %H:%M:%S.%f}Z."
+            )
+
+
+@click.command()
+@click.argument("moment", type=Moment())
+@click.argument("task_id", metavar="[TASK]", required=False)
+@click.option("--type", "task_types", multiple=True, metavar="TYPE", help="Of this type; may be repeated.")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="May be repeated.")
+@click.option("--queue", help="In this queue.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="So many tasks.")
+@json_option
+@click.pass_obj
+def at(
+    context: Context,
+    moment: int | datetime,
+    task_id: str | None,
+    task_types: tuple[str, ...],
+    statuses: tuple[str, ...],
+    queue: str | None,
+    limit: int,
+) -> None:
+    """Show the tasks and queues, or one TASK, as they were at a position of the log or at a time.
+
+    A time is ISO 8601, in UTC unless it says otherwise, or an age such as 30m. Without TASK: how many tasks
+    each queue had in which status, then the tasks, newest first. Ends with exit code 3 when TASK was not
+    there, 4 when the position is not settled yet, 130 when interrupted.
+
+    \b
+    Example: annals audit at 4711
+             annals audit at 2h --status running
+             annals audit at 2026-01-31T12:00Z task-100000001 --json
+    """
+
+    async def work(db: Database, stop: asyncio.Event) -> int:
+        past = PastStore(db)
+        position = await past.settle(moment)
+        look = Look(context, past, position, await past.recorded_at(position))
+        if task_id is not None:
+            await _show_task(look, task_id)
+            return 0
+        if not await _count(look, stop):
+            return INTERRUPTED
+        await _show_all(look, TaskFilter(task_types or None, statuses or None, queue), limit)
+        return 0
+
+    with_audit(context, work)
+
+
+async def _count(look: Look, stop: asyncio.Event) -> bool:
+    """Count the log up to the position where nobody has yet; False when that was interrupted."""
+    reached, before = await look.past.extend_depth_marks(), -1
+    with progress_bar(
+        look.context, "counting the log", look.position if look.position > BRIEF else None
+    ) as tell:
+        # Another process that counts at the moment is not waited for: the rest is then read on the way.
+        while reached < look.position and reached > before and not stop.is_set():
+            tell(reached, "counting the log, once")
+            before, reached = reached, await look.past.extend_depth_marks()
+    return not stop.is_set()
+
+
+async def _show_all(look: Look, only: TaskFilter, limit: int) -> None:
+    depths = [depth for depth in await look.past.queues(look.position) if only.queue in (None, depth.queue)]
+    page = await look.past.list(look.position, only, limit=limit)
+    look.say_where()
+    if look.context.as_json:
+        emit_json_lines(map(asdict, depths))
+        emit_json_lines(map(asdict, page.items))
+        return
+    if not depths:
+        look.context.say("There were no tasks.")
+        return
+    look.context.table("Tasks by queue and status", DEPTH_COLUMNS, map(_depth_line, depths))
+    if page.items:
+        look.context.table("Tasks, newest first", TASK_COLUMNS, map(_task_line, page.items))
+    else:
+        look.context.say("No such tasks.")
+    if page.next:
+        look.context.say(f"The newest {limit}: more with --limit, fewer with --status, --queue or --type.")
+
+
+async def _show_task(look: Look, task_id: str) -> None:
+    task = await look.past.get(task_id, look.position)
+    if task is None:
+        raise await look.past.explain_absence(task_id, look.position)
+    attempts = await look.past.attempts(task_id, look.position)
+    if look.context.as_json:
+        place = {"position": look.position, "recorded_at": look.recorded_at}
+        emit_json_lines([place | asdict(task) | {"attempts": [asdict(each) for each in attempts]}])
+        return
+    look.say_where()
+    facts = {name: value for name, value in asdict(task).items() if value is not None}
+    look.context.table(task_id, ["field", "value"], facts.items())
+    rows = [
+        (
+            each.attempt,
+            each.status,
+            short(each.started_at),
+            each.duration_ms,
+            each.worker_id,
+            each.error_message,
+        )
+        for each in attempts
+    ]
+    if rows:
+        look.context.table("Attempts", ATTEMPT_COLUMNS, rows)
+
+
+def _depth_line(depth: PastDepth) -> Sequence[object]:
+    counts = [getattr(depth, status) for status in STATUSES]
+    return [depth.queue, depth.task_class, "yes" if depth.paused else "", *counts]
+
+
+def _task_line(task: Task) -> Sequence[object]:
+    attempt = f"{task.attempt}/{task.max_attempts}"
+    progress = f"{task.progress_percentage:.0f} %" if task.status in ("running", "completed") else ""
+    created_at, worker = short(task.created_at), task.worker_id if task.status == "running" else None
+    return (
+        task.task_id,
+        task.task_type,
+        task.status,
+        task.queue,
+        attempt,
+        progress,
+        created_at,
+        worker,
+        task.error,
+    )

@@ -1,0 +1,1 @@
+SELECT extend_depth_marks()

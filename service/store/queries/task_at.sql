@@ -1,0 +1,6 @@
+SELECT t.task_id, t.task_type, t.queue, t.priority, t.status, t.version, t.subject, t.agent_id, e.data -> 'params' AS params,
+       t.created_at, t.run_at, t.started_at, t.completed_at, t.attempt, t.failures, t.max_attempts, t.timeout_seconds,
+       t.worker_id, t.cancellation_requested, t.progress_percentage, t.step, t.checkpoint, t.result, t.error,
+       t.unique_key, t.webhook_url, t.webhook_retry_count, t.correlation_id, t.enqueued_position
+FROM task_at($1, $2::bigint) t
+LEFT JOIN events e ON e.position = t.enqueued_position
