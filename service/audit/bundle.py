@@ -1,7 +1,7 @@
 """What goes into a debug bundle: one task, as the log and the database know it, read in one snapshot."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from service import __version__
 from service.audit.attempts import FAILURES, attempts, chosen
 from service.audit.bundle_file import as_json
 from service.audit.environment import environment, secrets_of
+from service.audit.lines import Digest, Header, RawEvent, Selection, print_event, print_time
 from service.audit.reader import QUERIES, snapshot
 from service.errors import NotFound
 from service.settings import Settings
@@ -33,17 +34,19 @@ async def collect(db: Database, settings: Settings, task_id: str) -> tuple[Membe
             raise NotFound(f"Task not found: {task_id}", hint="annals tasks list shows what there is.")
         related = await _events(connection, "bundle_related", task_id, REACH, MOST_RELATED)
         states = await connection.fetch(QUERIES["bundle_states"], task_id)
-        task_type = events[0]["data"]["task_type"]
-        workers = {event["data"]["worker_id"] for event in events if event["type"] == "task.started"}
+        life = [_with_data(event) for event in events]
+        task_type = life[0]["data"]["task_type"]
+        workers = {event["data"]["worker_id"] for event in life if event["type"] == "task.started"}
         around = await connection.fetchrow(
             QUERIES["bundle_surroundings"], task_id, task_type, sorted(workers)
         )
     assert around is not None, "a query of scalars gives one row"
-    task = _task(events, {row["version"]: row["state"] for row in states}, dict(around))
+    now = datetime.now(UTC)
+    task = _task(life, {row["version"]: row["state"] for row in states}, dict(around))
     facts = {
         "task_id": task_id,
         "task_type": task_type,
-        "made_at": _spoken(datetime.now(UTC)),
+        "made_at": print_time(now),
         "service_version": __version__,
         "epoch": around["epoch"],
         "events": len(events),
@@ -54,8 +57,8 @@ async def collect(db: Database, settings: Settings, task_id: str) -> tuple[Membe
     members = {
         "README.txt": _readme(task, facts).encode(),
         "task.json": as_json(task),
-        "events.jsonl": _lines(events),
-        "related.jsonl": _lines(related),
+        "events.jsonl": _export(events, around["epoch"], now),
+        "related.jsonl": _lines(related, Digest()),
         "environment.json": as_json(environment(settings, owner, around["postgresql"])),
     }
     return members, facts
@@ -72,18 +75,14 @@ def exposed(members: Mapping[str, bytes], settings: Settings) -> list[tuple[str,
     return sorted(found)
 
 
-async def _events(connection: Connection, query: str, *arguments: Any) -> list[dict[str, Any]]:
-    """Events with `data` as a value, and its `text` as the database prints it."""
-    rows = await connection.fetch(QUERIES[query], *arguments)
-    return [
-        {
-            **row,
-            "text": row["data"],
-            "data": json.loads(row["data"]),
-            "recorded_at": _spoken(row["recorded_at"]),
-        }
-        for row in map(dict, rows)
-    ]
+async def _events(connection: Connection, query: str, *arguments: Any) -> list[RawEvent]:
+    return [RawEvent(*row) for row in await connection.fetch(QUERIES[query], *arguments)]
+
+
+def _with_data(event: RawEvent) -> dict[str, Any]:
+    """An event as Python values, its time as text."""
+    values = event._asdict()
+    return values | {"data": json.loads(event.data), "recorded_at": print_time(event.recorded_at)}
 
 
 def _task(
@@ -103,13 +102,17 @@ def _task(
     }
 
 
-def _lines(events: Iterable[Mapping[str, Any]]) -> bytes:
-    """Events as lines of JSON; `data` keeps the digits of its numbers."""
-    lines = []
-    for event in events:
-        columns = {name: value for name, value in event.items() if name not in ("data", "text")}
-        lines.append(f'{json.dumps(columns, ensure_ascii=False)[:-1]}, "data": {event["text"]}}}\n')
-    return "".join(lines).encode()
+def _export(events: Sequence[RawEvent], epoch: str, now: datetime) -> bytes:
+    """The task's events as `annals audit export --task` writes them, so that they can be imported."""
+    selected = Selection(tasks=(events[0].stream_id,))
+    header = Header(epoch, events[0].position, events[-1].position, __version__, now, selected)
+    digest = Digest()
+    lines = _lines(events, digest)
+    return f"{header.line()}\n".encode() + lines + f"{digest.footer()}\n".encode()
+
+
+def _lines(events: Iterable[RawEvent], digest: Digest) -> bytes:
+    return "".join(f"{print_event(event, digest.add(event))}\n" for event in events).encode()
 
 
 def _readme(task: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -131,7 +134,3 @@ def _readme(task: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         told = one.get("error_traceback") or one.get("error_message") or one.get("error") or one["outcome"]
         parts.append(f"Attempt {one['attempt']} ({one['outcome']}, {one['ended_at']})\n{told}\n")
     return "\n".join(parts)
-
-
-def _spoken(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -2,8 +2,8 @@
 
     README.txt        what this is, how it ended, how to run it again
     task.json         row, params, attempts with tracebacks and the row each began with, type, workers
-    events.jsonl      its events, one a line, in the format of `annals audit export`
-    related.jsonl     what caused it and what it caused, on other streams
+    events.jsonl      its events, a file of `annals audit export` (lines.py), which can be imported
+    related.jsonl     what caused it and what it caused, on other streams: lines of such a file
     environment.json  versions of Python, system, database and packages; the configuration without secrets
     manifest.json     format, digest of each file, and the digest of the manifest itself
 
@@ -73,9 +73,7 @@ def read(path: Path) -> Bundle:
         if name not in members:
             raise _altered(path, f"{name} is missing")
         told = manifest["files"].get(name)
-        if told is None:
-            raise _altered(path, f"{name} does not belong to it")
-        if told.get("sha256") != _sha256(members[name]):
+        if told != {"bytes": len(members[name]), "sha256": _sha256(members[name])}:
             raise _altered(path, f"{name} was changed")
     return Bundle(manifest, members)
 
@@ -105,7 +103,7 @@ def _manifest(path: Path, data: bytes | None) -> dict[str, Any]:
             f"{path} is a bundle of format {manifest.get('version')!r}; this release reads {VERSION}.",
             hint="Use the release that made it: service_version in its manifest.json.",
         )
-    if manifest.get("digest") != digest_of(manifest):
+    if manifest.get("digest") != digest_of(manifest) or not isinstance(manifest.get("files"), dict):
         raise _altered(path, f"{MANIFEST} was changed")
     return manifest
 

@@ -7,6 +7,7 @@ as well.
 """
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,13 @@ def _reaching(verb: str) -> Describe:
     return lambda _, given: None if given[1] is None else f"{verb} {_address(given[1])}"
 
 
+def _making(_: Rules, given: Arguments) -> str | None:
+    """Datagrams need no connection: their sockets are refused when they are made."""
+    _, family, kind, _ = given
+    is_internet = family in (socket.AF_INET, socket.AF_INET6)
+    return "open a socket for datagrams" if is_internet and kind & 0xF != socket.SOCK_STREAM else None
+
+
 def _resolving(_: Rules, given: Arguments) -> str | None:
     """Without a host it is about this machine's own addresses."""
     host, port = given[0], given[1] if len(given) > 1 else None
@@ -147,6 +155,7 @@ def _elsewhere(rules: Rules, verb: str, path: Any, directory: int) -> str | None
 
 
 EVENTS: Mapping[str, tuple[str, Describe]] = {
+    "socket.__new__": ("network", _making),
     "socket.connect": ("network", _reaching("connect to")),
     "socket.bind": ("network", _reaching("listen on")),
     "socket.sendto": ("network", _reaching("send to")),

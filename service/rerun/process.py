@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
 from service.rerun.guard import Guard, Rules
-from service.rerun.kernel import refuse_sockets
+from service.rerun.kernel import refuse_connections
 
 # How the command of a child process begins; the guard lets these through.
 CHILD = (sys.executable, "-m", "service.rerun.child")
@@ -45,7 +45,7 @@ def guarded(allowed: tuple[str, ...]) -> Iterator[tuple[Guard, Rules]]:
         rules = Rules(real, allowed, CHILD)
         guard = Guard(rules)
         if "network" not in allowed:
-            refuse_sockets()
+            refuse_connections()
         yield guard, rules
 
 
