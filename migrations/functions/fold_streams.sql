@@ -3,7 +3,7 @@
 -- One statement for each version, so that no statement holds two events of one stream: the folds would
 -- then go over everything in rounds, and a chunk with one long stream would cost the square of its length.
 -- Events of other streams that reach into these come last, when all rows that they change are there.
--- The caller rolls back.
+-- An error of the fold is raised again with the version at which it came. The caller rolls back.
 --
 --   BEGIN; SELECT fold_streams('task', '{task-100000001}'); SELECT * FROM shadow.background_tasks; ROLLBACK;
 
@@ -40,4 +40,6 @@ BEGIN
     WHERE e.position IN (SELECT reaching_events(fold_streams.stream_type, fold_streams.stream_ids))
     ORDER BY e.position;
     RETURN _total;
+EXCEPTION WHEN integrity_constraint_violation OR data_exception OR SQLSTATE 'AN422' THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('event %s cannot be folded: %s', _version, SQLERRM);
 END $$;

@@ -1,11 +1,12 @@
--- Replaces the rows of a read model that differ from the log, for these streams; returns how many.
+-- Replaces the rows of a read model that differ from the log, for these streams; returns them, before and after.
 --
 -- On a live system: the heads of the streams are locked first, as every write function does, so nothing
 -- can be appended to them until this commits; other streams are not touched, and rows that are right are
--- not written. The repair is itself an event, in the same transaction. Columns that may change without an
--- event keep what they hold.
+-- not written. The repair is itself an event, in the same transaction, and the head of its stream is locked
+-- with the others: behind the shadow nothing is waited for. Columns that may change without an event keep
+-- what they hold. kept is the row as it was, folded as it is now (NULL: no such row).
 --
---   SELECT repair_streams('queues', 'queue', '{default}');
+--   SELECT row_key, kept, folded FROM repair_streams('queues', 'queue', '{default}');
 
 CREATE FUNCTION repair_streams(
     read_model  text,
@@ -13,29 +14,36 @@ CREATE FUNCTION repair_streams(
     stream_ids  text[],
     actor       text        DEFAULT default_actor(),
     at          timestamptz DEFAULT clock_timestamp()
-) RETURNS integer
+) RETURNS TABLE (stream_id text, row_key jsonb, kept jsonb, folded jsonb)
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
 DECLARE
     _shape record;
+    _found jsonb[];
     _keys  jsonb[];
 BEGIN
     SELECT * INTO _shape FROM shape_of_read_model(repair_streams.read_model);
-    PERFORM lock_streams(ARRAY(SELECT ROW(repair_streams.stream_type, s, NULL, NULL, NULL, NULL, NULL, NULL)::event_draft
-                               FROM unnest(repair_streams.stream_ids) s));
+    PERFORM lock_streams(ARRAY(
+        SELECT ROW(s.stream_type, s.stream_id, NULL, NULL, NULL, NULL, NULL, NULL)::event_draft
+        FROM (SELECT repair_streams.stream_type, u AS stream_id FROM unnest(repair_streams.stream_ids) u
+              UNION SELECT h.stream_type, h.stream_id FROM stream_heads h
+              WHERE h.stream_type = 'projection' AND h.stream_id = repair_streams.read_model) s));
     EXECUTE format('SELECT FROM public.%1$I x WHERE x.%2$s = ANY ($1::%3$s[]) AND %4$s = $2 ORDER BY %5$s FOR UPDATE',
                    repair_streams.read_model, _shape.stream_key, _shape.key_type, _shape.stream_type, _shape.primary_key)
     USING repair_streams.stream_ids, repair_streams.stream_type;
     PERFORM fold_streams(repair_streams.stream_type, repair_streams.stream_ids);
-    _keys := ARRAY(SELECT c.row_key
-                   FROM compare_shadow(repair_streams.read_model, repair_streams.stream_type, repair_streams.stream_ids) c);
-    IF _keys <> '{}' THEN
+    _found := ARRAY(SELECT to_jsonb(c)
+                    FROM compare_shadow(repair_streams.read_model, repair_streams.stream_type, repair_streams.stream_ids) c);
+    IF _found <> '{}' THEN
+        _keys := ARRAY(SELECT f -> 'row_key' FROM unnest(_found) f);
         EXECUTE format('DELETE FROM public.%1$I x WHERE x.%2$s = ANY ($1::%3$s[]) AND %4$s = ANY ($2)',
                        repair_streams.read_model, _shape.stream_key, _shape.key_type, _shape.key_object)
         USING repair_streams.stream_ids, _keys;
         EXECUTE format('INSERT INTO public.%1$I SELECT x.* FROM shadow.%1$I x WHERE %2$s = ANY ($1)',
                        repair_streams.read_model, _shape.key_object) USING _keys;
-        PERFORM record_repair(repair_streams.read_model, cardinality(_keys), repair_streams.actor, repair_streams.at);
+        PERFORM record_repair(repair_streams.read_model, _keys, repair_streams.actor, repair_streams.at);
     END IF;
     PERFORM empty_shadow();
-    RETURN cardinality(_keys);
+    RETURN QUERY SELECT f ->> 'stream_id', f -> 'row_key', nullif(f -> 'kept', 'null'), nullif(f -> 'folded', 'null')
+                 FROM unnest(_found) f;
 END $$;

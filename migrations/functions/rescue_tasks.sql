@@ -38,6 +38,9 @@ BEGIN
     FROM (SELECT b.* FROM background_tasks b
           WHERE b.status = 'running' AND b.worker_id = rescue_tasks.worker_id
           ORDER BY b.task_id FOR UPDATE) t;
+    -- Its head before its row, as the folds and repair_streams do: the other way round they would wait for each other.
+    PERFORM lock_streams(ARRAY(SELECT ROW('worker', w.worker_id, NULL, NULL, NULL, NULL, NULL, NULL)::event_draft
+                               FROM workers w WHERE w.worker_id = rescue_tasks.worker_id AND w.seen_at = rescue_tasks.seen_at));
     PERFORM FROM workers w
     WHERE w.worker_id = rescue_tasks.worker_id AND w.seen_at = rescue_tasks.seen_at FOR UPDATE;
     IF NOT FOUND THEN

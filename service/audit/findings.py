@@ -1,28 +1,59 @@
 """What a verify finds, and the words for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Row = Mapping[str, Any]
-Kind = Literal["differs", "missing", "surplus", "stray", "hole", "unfoldable"]
+Kind = Literal["differs", "missing", "surplus", "stray", "hole", "impossible", "unfoldable"]
 
 MEANINGS: Mapping[Kind, str] = {
     "differs": "the row is not what the log says",
     "missing": "the log says there is a row, and there is none",
-    "surplus": "there is a row that the log says is gone",
+    "surplus": "there is a row that the log does not say",
     "stray": "there is a row whose stream has no event",
     "hole": "the versions of a stream are not 1, 2, 3, ... in the order of positions",
+    "impossible": "an event that the service cannot have written",
     "unfoldable": "the events of a stream cannot be folded",
+}
+# What is wrong with one event, as queries/faults.sql finds it. fact is what its neighbours say.
+FAULTS: Mapping[str, str] = {
+    "doubled": "there is more than one event {version}; this one is {type} at position {position}",
+    "hole": "event {expected} is missing: {event} comes in its place",
+    "misplaced": "event {expected} stands at position {fact}, behind {event}",
+    "later_cause": "{event} names position {fact} as its cause, which is not before it",
+    "no_cause": "{event} names position {fact} as its cause, where there is no event",
+    "clock": "{event} is recorded more than a day before the one that it follows, of {fact}",
+    "future": "{event} is recorded at {fact}, which is more than a day from now",
+    "correlation": "{event} has another correlation_id than its stream: {fact}",
+    "attempt": "{event} does not say attempt {fact}, which it is by its stream",
+    "actor": "{event} names another actor than its own worker, {fact}",
+    "unhanded": "{event} is at a position that the log has never handed out",
 }
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A column in which row and log contradict each other, and the event that last gave it the log's value.
+
+    The event is not known when the stream itself is broken, or too long to be told again.
+    """
+
+    column: str
+    row: Any
+    log: Any
+    version: int | None = None
+    type: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One row, or one stream, that does not hold. `read_model` is `events` when the log itself is at fault.
+    """One row, or one event, that does not hold. `read_model` is `events` when the log itself is at fault.
 
     `equals_version` is the last version of the stream after which the row looked like this; when there is
-    none, `unexplained` names the columns whose value no version ever gave them.
+    none, `unexplained` names the columns whose value no version ever gave them. `claims` has every differing
+    column with what both sides say. `detail` is one line for a person.
     """
 
     kind: Kind
@@ -32,26 +63,28 @@ class Finding:
     columns: tuple[str, ...] = ()
     equals_version: int | None = None
     unexplained: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
     detail: str = ""
 
     @property
     def explanation(self) -> str:
-        """One line for a person: what is wrong, and since when or where."""
-        if self.detail:
-            return self.detail
-        if self.equals_version is not None:
-            columns = ", ".join(self.columns) or "later events are missing"
-            return f"as after version {self.equals_version}: {columns}"
-        if self.unexplained:
-            return f"no version explains {', '.join(self.unexplained)}"
-        return f"differs in {', '.join(self.columns)}" if self.columns else MEANINGS[self.kind]
+        """One line for a person: what is wrong, and which side says what."""
+        return self.detail or MEANINGS[self.kind]
 
 
-def differing_columns(kept: Row | None, folded: Row | None) -> tuple[str, ...]:
-    """Columns in which a row and its fold differ; none when one of the two is not there."""
-    if kept is None or folded is None:
-        return ()
-    return tuple(sorted(name for name in folded if kept.get(name) != folded[name]))
+def fault_of(stream_type: str, row: Row) -> Finding:
+    """The finding for one row of queries/faults.sql."""
+    fault = "misplaced" if row["fault"] == "hole" and row["fact"] else row["fault"]
+    kind: Kind = "hole" if fault in ("doubled", "hole", "misplaced") else "impossible"
+    event = "event {version} ({type}, position {position})".format_map(row)
+    detail = FAULTS[fault].format(event=event, **row)
+    key = {"version": row["version"], "position": row["position"]}
+    return Finding(kind, "events", f"{stream_type}/{row['stream_id']}", key, detail=detail)
+
+
+def unhanded(row: Row) -> Finding:
+    """The finding for one row of queries/unhanded_positions.sql."""
+    return fault_of(row["stream_type"], {"fault": "unhanded", "fact": None, "expected": None, **row})
 
 
 def kind_of(kept: Row | None, folded: Row | None) -> Kind:
@@ -59,20 +92,3 @@ def kind_of(kept: Row | None, folded: Row | None) -> Kind:
     if kept is None:
         return "missing"
     return "surplus" if folded is None else "differs"
-
-
-def explain(kept: Row, states: Iterable[tuple[int, Row | None]]) -> tuple[int | None, tuple[str, ...]]:
-    """The last version whose state equals the row, else the columns that no version explains.
-
-    `states` are (version, row after it) in order. A row may be explained column by column and yet equal
-    no version: then both are empty, it is a mixture of states.
-    """
-    last: int | None = None
-    unseen = set(kept)
-    for version, state in states:
-        if state is None:
-            continue
-        unseen -= {name for name in unseen if state.get(name) == kept[name]}
-        if state == kept:
-            last = version
-    return last, tuple(sorted(unseen)) if last is None else ()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.store.pool import Database
@@ -10,6 +10,7 @@ from service.store.queries import load
 from service.store.wire import Connection
 
 QUERIES = load("service.audit")
+FEWEST_STREAMS, MOST_STREAMS, EVENTS_PER_STREAM = 50, 10_000, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,23 @@ class ReadModel:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Streams that are folded together: how many, with how many events in all (at least one stream)."""
+    """Streams that are folded together: how many, with how many events in all (at least one stream).
 
-    streams: int = 500
-    events: int = 5000
+    With `seconds`, the next one is bigger or smaller, so that it takes about so long on this machine: folding
+    many streams at once is cheap, but a snapshot, and what an interruption waits for, is to be short.
+    """
+
+    streams: int = 1000
+    events: int = 4000
+    seconds: float | None = None
+
+    def after(self, took: float) -> "Chunk":
+        """The next chunk, when this one took so many seconds."""
+        if self.seconds is None:
+            return self
+        factor = min(max(self.seconds / max(took, 0.001), 0.5), 2.0)
+        streams = min(max(round(self.streams * factor), FEWEST_STREAMS), MOST_STREAMS)
+        return replace(self, streams=streams, events=EVENTS_PER_STREAM * streams)
 
 
 @asynccontextmanager
@@ -81,9 +95,13 @@ class Reader:
         last = rows[-1]["stream_id"] if rows else None
         return {row["stream_id"]: row["length"] for row in rows if not row["is_new"]}, last
 
-    async def broken_streams(self, stream_type: str, ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Streams whose versions have holes or are out of order: stream_id, version, expected."""
-        return list(map(dict, await self._connection.fetch(QUERIES["broken_streams"], stream_type, ids)))
+    async def faults(self, stream_type: str, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Events that cannot be: stream_id, fault, version, position, type, expected (version), fact."""
+        return list(map(dict, await self._connection.fetch(QUERIES["faults"], stream_type, ids)))
+
+    async def unhanded_positions(self) -> list[Mapping[str, Any]]:
+        """The first events at positions never handed out: position, stream_type, stream_id, version, type."""
+        return list(map(dict, await self._connection.fetch(QUERIES["unhanded_positions"])))
 
     async def fold(self, stream_type: str, ids: Sequence[str]) -> str | None:
         """Fold streams into the shadow; what stands in the way, None when they are there."""

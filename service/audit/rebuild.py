@@ -3,37 +3,83 @@
 Chunk by chunk of streams, each in a transaction of its own that holds the heads of those streams: nothing
 is appended to them meanwhile, all others go on. Rows that are right are not written. A chunk that changed
 something appends `projection.repaired` in the same transaction, so an interrupted rebuild has recorded
-what it did, and can be started again.
+what it did, and can be started again; an interrupted chunk is rolled back.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from time import monotonic
+from typing import Any
 
-from service.audit.reader import QUERIES, Reader, ReadModel, snapshot
-from service.audit.verify import PAGES_AT_ONCE, Verification, is_fed_by
+from service.audit.explaining import finding_of
+from service.audit.findings import Finding
+from service.audit.reader import QUERIES, Chunk, Reader, ReadModel, snapshot
+from service.audit.verify import PAGES_AT_ONCE, Verification, is_fed_by, stray
+from service.lifecycle import before
 from service.store.pool import Database
 
+# Who writes to one of its streams waits for a whole chunk.
+REBUILT = Chunk(streams=200, events=800, seconds=0.1)
 
-async def rebuild(db: Database, run: Verification) -> AsyncIterator[int]:
-    """Repair the read models of `run` and yield the rows replaced, chunk by chunk."""
+
+async def rebuild(
+    db: Database, run: Verification, tell: Callable[[], None] = lambda: None
+) -> AsyncIterator[Finding]:
+    """Repair the read models of `run` and yield what was wrong, each row after it was replaced.
+
+    `tell` is called after each chunk.
+    """
     async with snapshot(db) as connection:
         stream_types = await Reader(connection).stream_types()
     for model in run.read_models:
         for stream_type in (name for name, headed in stream_types if is_fed_by(model, name, headed)):
-            async for rows in _streams(db, run, model, stream_type):
-                yield rows
-        for page in range(0, model.pages, PAGES_AT_ONCE):
-            if not run.stop.is_set():
-                pages = (page, page + PAGES_AT_ONCE - 1)
-                yield int(await db.fetchval(QUERIES["repair_strays"], model.name, *pages))
+            async for finding in _streams(db, run, model, stream_type, tell):
+                yield run.count(finding)
+        async for finding in _strays(db, run, model, tell):
+            yield run.count(finding)
 
 
-async def _streams(db: Database, run: Verification, model: ReadModel, stream_type: str) -> AsyncIterator[int]:
+async def _streams(
+    db: Database, run: Verification, model: ReadModel, stream_type: str, tell: Callable[[], None]
+) -> AsyncIterator[Finding]:
     last: str | None = ""
     while last is not None and not run.stop.is_set():
+        began = monotonic()
         async with db.acquire() as connection:
             streams, last = await Reader(connection).next_streams(stream_type, last, run.head, run.chunk)
-        if streams:
-            ids = list(streams)
-            rows = await db.fetchval(QUERIES["repair_streams"], model.name, stream_type, ids)
-            run.seen(streams)
-            yield int(rows)
+        if not streams:
+            continue
+        rows = await _repaired(db, run, "repair_streams", model.name, stream_type, list(streams))
+        if rows is None:
+            return
+        run.seen(streams, monotonic() - began)
+        tell()
+        for row in rows:
+            yield finding_of(model.name, f"{stream_type}/{row['stream_id']}", row)
+
+
+async def _strays(
+    db: Database, run: Verification, model: ReadModel, tell: Callable[[], None]
+) -> AsyncIterator[Finding]:
+    for page in range(0, model.pages, PAGES_AT_ONCE):
+        pages = (page, page + PAGES_AT_ONCE - 1)
+        rows = await _repaired(db, run, "repair_strays", model.name, *pages)
+        tell()
+        for row in rows or ():
+            yield stray(model.name, row)
+
+
+async def _repaired(
+    db: Database, run: Verification, query: str, *arguments: Any
+) -> list[Mapping[str, Any]] | None:
+    """The rows that a repair replaced; None, and nothing done, when the run is stopped before its commit."""
+    if run.stop.is_set():
+        return None
+    async with db.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        rows = None
+        try:
+            rows = await before(run.stop, connection.fetch(QUERIES[query], *arguments))
+        finally:
+            await (transaction.rollback() if rows is None else transaction.commit())
+        return None if rows is None else list(map(dict, rows))

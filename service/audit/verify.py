@@ -1,32 +1,37 @@
 """Compare the read models with the log, on a live system.
 
-Streams are taken in chunks, type by type. Each chunk is read in one snapshot: its log is checked for holes,
-folded in the shadow, and compared row by row with every read model of its type. Afterwards the tables
-themselves are gone through for rows that no stream accounts for.
+Streams are taken in chunks, type by type. Each chunk is read in one snapshot: its log is judged by itself
+(holes, order, causes, times), folded in the shadow, and compared row by row with every read model of its
+type. Afterwards the tables themselves are gone through for rows that no stream accounts for.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
-from service.audit.findings import Finding, differing_columns, explain, kind_of
+from service.audit.explaining import finding_of
+from service.audit.findings import Finding, fault_of, unhanded
 from service.audit.reader import Chunk, Reader, ReadModel, snapshot
 from service.errors import NotFound
+from service.lifecycle import before
 from service.store.pool import Database
 
 PAGES_AT_ONCE = 1000
-# Explaining a row folds its stream again, event by event: enough rows to see a pattern, of streams that are
-# not endless.
+# A short snapshot of a live system; an interruption cuts it off.
+VERIFIED = Chunk(seconds=0.5)
+# Explaining a row folds its stream again, event by event: enough rows to see a pattern, in bounded time.
 EXPLAINED_ROWS = 100
-EXPLAINED_LENGTH = 10_000
+EXPLAINED_EVENTS = 20_000
 
 
 @dataclass(slots=True)
 class Verification:
-    """What a run looks at, and how far it has come. Setting `stop` ends it after the chunk at hand.
+    """What a run looks at, and how far it has come.
 
-    Streams that began after `head`, the log's head when it started, are not looked at.
+    Setting `stop` ends it at once: the chunk at hand is cut off. Streams that began after `head`, the log's
+    head when it started, are not looked at.
     """
 
     read_models: Sequence[ReadModel]
@@ -35,20 +40,30 @@ class Verification:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
     events: int = 0
+    explained: int = 0
     found: dict[str, int] = field(default_factory=dict)
 
-    def seen(self, streams: Mapping[str, int]) -> None:
-        """Count streams, given with the number of their events."""
+    def seen(self, streams: Mapping[str, int], took: float) -> None:
+        """Count streams, given with the number of their events, that took so many seconds."""
         self.streams += len(streams)
         self.events += sum(streams.values())
+        self.chunk = self.chunk.after(took)
 
     def count(self, finding: Finding) -> Finding:
         """Count a finding and give it back."""
         self.found[finding.read_model] = self.found.get(finding.read_model, 0) + 1
         return finding
 
+    def may_explain(self, read_model: str, events: int) -> bool:
+        """Whether a row whose stream is so long is explained; if so, that is counted."""
+        few = self.found.get(read_model, 0) < EXPLAINED_ROWS
+        if few and self.explained + events <= EXPLAINED_EVENTS:
+            self.explained += events
+            return True
+        return False
 
-async def start(db: Database, names: Iterable[str] = (), chunk: Chunk | None = None) -> Verification:
+
+async def start(db: Database, names: Iterable[str] = (), chunk: Chunk = VERIFIED) -> Verification:
     """Look up what there is to verify: all read models, or those named. Raises NotFound."""
     async with snapshot(db) as connection:
         reader = Reader(connection)
@@ -56,7 +71,7 @@ async def start(db: Database, names: Iterable[str] = (), chunk: Chunk | None = N
         names = list(names) or list(known)
         if unknown := [name for name in names if name not in known]:
             raise NotFound(f"Read model not found: {unknown[0]}", hint=f"Read models: {', '.join(known)}.")
-        return Verification([known[name] for name in names], await reader.head(), chunk or Chunk())
+        return Verification([known[name] for name in names], await reader.head(), chunk)
 
 
 async def verify(
@@ -64,20 +79,23 @@ async def verify(
 ) -> AsyncIterator[Finding]:
     """Go through log and tables and yield what does not hold; `tell` is called after each chunk."""
     async with snapshot(db) as connection:
-        stream_types = await Reader(connection).stream_types()
+        reader = Reader(connection)
+        stream_types = await reader.stream_types()
+        findings = [unhanded(row) for row in await reader.unhanded_positions()]
+    for finding in findings:
+        yield run.count(finding)
     for stream_type, headed in stream_types:
         models = [model for model in run.read_models if is_fed_by(model, stream_type, headed)]
         last: str | None = "" if models else None
         while last is not None and not run.stop.is_set():
-            async with snapshot(db) as connection:
-                reader = Reader(connection)
-                streams, last = await reader.next_streams(stream_type, last, run.head, run.chunk)
-                findings = await _Look(reader, stream_type, streams, models, run).findings()
-            run.seen(streams)
+            looked = await before(run.stop, _chunk(db, run, stream_type, last, models))
+            if looked is None:
+                return
+            last, findings = looked
             tell()
             for finding in findings:
                 yield run.count(finding)
-    async for finding in _strays(db, run):
+    async for finding in _strays(db, run, tell):
         yield run.count(finding)
 
 
@@ -86,16 +104,36 @@ def is_fed_by(model: ReadModel, stream_type: str, headed: bool) -> bool:
     return model.stream_type == stream_type if model.stream_type else not headed
 
 
-async def _strays(db: Database, run: Verification) -> AsyncIterator[Finding]:
+def stray(read_model: str, row: Mapping[str, Any]) -> Finding:
+    """The finding for a row of rows_without_stream."""
+    stream = f"{row['stream_type']}/{row['stream_id']}"
+    detail = f"{read_model} has the row, and {stream} has no event"
+    return Finding("stray", read_model, stream, row["row_key"], detail=detail)
+
+
+async def _chunk(
+    db: Database, run: Verification, stream_type: str, last: str, models: Sequence[ReadModel]
+) -> tuple[str | None, list[Finding]]:
+    """One chunk after a stream: where to go on, and what does not hold."""
+    began = monotonic()
+    async with snapshot(db) as connection:
+        reader = Reader(connection)
+        streams, following = await reader.next_streams(stream_type, last, run.head, run.chunk)
+        findings = await _Look(reader, stream_type, streams, models, run).findings()
+    run.seen(streams, monotonic() - began)
+    return following, findings
+
+
+async def _strays(db: Database, run: Verification, tell: Callable[[], None]) -> AsyncIterator[Finding]:
     for model in run.read_models:
         for page in range(0, model.pages, PAGES_AT_ONCE):
             if run.stop.is_set():
                 return
             async with snapshot(db) as connection:
                 rows = await Reader(connection).strays(model.name, page, page + PAGES_AT_ONCE - 1)
+            tell()
             for row in rows:
-                stream = f"{row['stream_type']}/{row['stream_id']}"
-                yield Finding("stray", model.name, stream, row["row_key"])
+                yield stray(model.name, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +149,10 @@ class _Look:
     async def findings(self) -> list[Finding]:
         if not self.streams:
             return []
-        holes = await self._holes()
-        broken = {finding.stream for finding in holes}
-        return [*holes, *await self._differences(list(self.streams), broken)]
-
-    async def _holes(self) -> list[Finding]:
-        return [
-            Finding(
-                "hole",
-                "events",
-                f"{self.stream_type}/{row['stream_id']}",
-                {"version": row["version"]},
-                detail=f"version {row['expected']} expected, {row['version']} found",
-            )
-            for row in await self.reader.broken_streams(self.stream_type, list(self.streams))
-        ]
+        faults = await self.reader.faults(self.stream_type, list(self.streams))
+        found = [fault_of(self.stream_type, row) for row in faults]
+        broken = {finding.stream for finding in found if finding.kind == "hole"}
+        return [*found, *await self._differences(list(self.streams), broken)]
 
     async def _differences(self, ids: list[str], broken: Collection[str]) -> list[Finding]:
         """Fold and compare; streams that cannot be folded are split off by halves, to hide no other."""
@@ -144,18 +171,15 @@ class _Look:
         return [*await self._differences(first, broken), *await self._differences(second, broken)]
 
     async def _finding(self, model: ReadModel, row: Mapping[str, Any], broken: Collection[str]) -> Finding:
-        kept, folded, stream_id = row["kept"], row["folded"], row["stream_id"]
+        stream_id = row["stream_id"]
         stream = f"{self.stream_type}/{stream_id}"
-        version: int | None = None
-        unexplained: tuple[str, ...] = ()
-        few = self.run.found.get(model.name, 0) < EXPLAINED_ROWS
-        if kept is not None and few and self.streams[stream_id] <= EXPLAINED_LENGTH and stream not in broken:
-            told = await self.reader.row_states(model.name, self.stream_type, stream_id, row["row_key"])
-            states = [(step["version"], _without(model.free_columns, step["state"])) for step in told]
-            version, unexplained = explain(_without(model.free_columns, kept) or {}, states)
-        columns = differing_columns(kept, folded)
-        kind = kind_of(kept, folded)
-        return Finding(kind, model.name, stream, row["row_key"], columns, version, unexplained)
+        steps: list[Mapping[str, Any]] = []
+        if stream not in broken and self.run.may_explain(model.name, self.streams[stream_id]):
+            steps = await self.reader.row_states(model.name, self.stream_type, stream_id, row["row_key"])
+        free = model.free_columns
+        told = [{**step, "state": _without(free, step["state"])} for step in steps]
+        bound = {side: _without(free, row[side]) for side in ("kept", "folded")}
+        return finding_of(model.name, stream, {**row, **bound}, told)
 
 
 def _without(columns: Collection[str], row: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -1,13 +1,14 @@
 """The commands `annals audit verify|rebuild`."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
 
 from service.audit.findings import Finding
+from service.audit.rebuild import REBUILT
 from service.audit.rebuild import rebuild as rebuild_read_models
 from service.audit.running import INTERRUPTED, progress_bar, with_audit
 from service.audit.verify import Verification
@@ -38,13 +39,8 @@ def verify(context: Context, names: tuple[str, ...]) -> None:
     async def work(db: Database, stop: asyncio.Event) -> int:
         verification = await start_verification(db, names)
         verification.stop = stop
-        shown: list[Finding] = []
         with _bar(context, verification) as tell:
-            async for finding in verify_read_models(db, verification, tell):
-                if context.as_json:
-                    emit_json_lines([asdict(finding) | {"explanation": finding.explanation}])
-                elif len(shown) < SHOWN_ROWS:
-                    shown.append(finding)
+            shown = await _shown(context, verify_read_models(db, verification, tell))
         _show_outcome(context, verification, shown)
         return _exit_code(verification)
 
@@ -59,34 +55,33 @@ def rebuild(context: Context, read_model: str) -> None:
     """Replace the rows of READ_MODEL that differ from the log by what the log says.
 
     Runs on a live system: it holds the streams of one chunk at a time. Each chunk that changed something
-    appends projection.repaired to the log. Rows that are right are not written.
+    appends projection.repaired to the log. Rows that are right are not written. Shows what was wrong.
+    Ends with exit code 130 when interrupted: the chunks until then are done, the rest is as it was.
 
     \b
     Example: annals audit rebuild background_tasks
     """
 
     async def work(db: Database, stop: asyncio.Event) -> int:
-        verification = await start_verification(db, [read_model])
+        verification = await start_verification(db, [read_model], REBUILT)
         verification.stop = stop
-        rows = 0
         with _bar(context, verification) as tell:
-            async for repaired in rebuild_read_models(db, verification):
-                rows += repaired
-                tell()
-        record = {
-            "read_model": read_model,
-            "streams": verification.streams,
-            "events": verification.events,
-            "rows": rows,
-        }
-        if context.as_json:
-            emit_json_lines([record])
-        else:
-            what = f"{rows:,} {'row' if rows == 1 else 'rows'} replaced" if rows else "every row was right"
-            context.say(f"{read_model}: {what} ({_folded(verification)})")
-        return _exit_code(verification)
+            shown = await _shown(context, rebuild_read_models(db, verification, tell))
+        _show_repair(context, verification, shown)
+        return INTERRUPTED if stop.is_set() else 0
 
     with_audit(context, work)
+
+
+async def _shown(context: Context, findings: AsyncIterator[Finding]) -> list[Finding]:
+    """Print findings as they come with --json; else the first of them, to be shown at the end."""
+    shown: list[Finding] = []
+    async for finding in findings:
+        if context.as_json:
+            emit_json_lines([asdict(finding) | {"explanation": finding.explanation}])
+        elif len(shown) < SHOWN_ROWS:
+            shown.append(finding)
+    return shown
 
 
 @contextmanager
@@ -100,17 +95,45 @@ def _show_outcome(context: Context, verification: Verification, shown: list[Find
     findings = sum(verification.found.values())
     names = [model.name for model in verification.read_models]
     if context.as_json:
-        counts = {"streams": verification.streams, "events": verification.events, "findings": findings}
-        emit_json_lines([{"verified": names, **counts, "interrupted": verification.stop.is_set()}])
+        _emit_whole(verification, verified=names, findings=findings)
         return
+    _show(context, "Findings", findings, shown)
+    whole = "no finding until then" if verification.stop.is_set() else "every row is what the log says"
+    outcome = f"{findings:,} findings" if findings else whole
+    context.say(f"{_folded(verification)}: {outcome} ({', '.join(names)})")
+    _show_interruption(context, verification, "not looked at")
+
+
+def _show_repair(context: Context, verification: Verification, shown: list[Finding]) -> None:
+    rows = sum(verification.found.values())
+    [read_model] = verification.read_models
+    if context.as_json:
+        _emit_whole(verification, read_model=read_model.name, rows=rows)
+        return
+    _show(context, "Replaced by what the log says", rows, shown)
+    whole = "nothing to replace until then" if verification.stop.is_set() else "every row was right"
+    what = f"{rows:,} {'row' if rows == 1 else 'rows'} replaced" if rows else whole
+    context.say(f"{read_model.name}: {what} ({_folded(verification)})")
+    _show_interruption(context, verification, "left as it was")
+
+
+def _emit_whole(verification: Verification, **facts: object) -> None:
+    """The last line of --json."""
+    counts = {"streams": verification.streams, "events": verification.events}
+    emit_json_lines([facts | counts | {"interrupted": verification.stop.is_set()}])
+
+
+def _show(context: Context, title: str, findings: int, shown: list[Finding]) -> None:
     if shown:
-        context.table("Findings", FINDING_COLUMNS, map(_finding_row, shown))
+        context.table(title, FINDING_COLUMNS, map(_finding_row, shown))
     if findings > len(shown):
         context.say(f"... and {findings - len(shown):,} more; --json prints all of them.")
-    outcome = f"{findings:,} findings" if findings else "every row is what the log says"
-    context.say(f"{_folded(verification)}: {outcome} ({', '.join(names)})")
+
+
+def _show_interruption(context: Context, verification: Verification, rest: str) -> None:
     if verification.stop.is_set():
-        context.say("Interrupted: the rest was not looked at.")
+        left = max(verification.head - verification.events, 0)
+        context.say(f"Interrupted: the rest, at most {left:,} events and rows without any, was {rest}.")
 
 
 def _folded(verification: Verification) -> str:

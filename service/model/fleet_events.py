@@ -1,6 +1,7 @@
 """What the events of workers, queues, keys and read models say."""
 
 from datetime import datetime
+from typing import Any
 
 from service.model.registry import EventData, event
 
@@ -70,7 +71,8 @@ class KeyRevoked(EventData):
 
 @event("projection.repaired")
 class ProjectionRepaired(EventData):
-    """A read model was folded again from the log."""
+    """Rows of a read model were replaced by what the log says; `keys` names the first hundred of them."""
 
     read_model: str
     rows: int
+    keys: list[dict[str, Any]] | None = None

@@ -61,6 +61,7 @@ def test_findings_end_with_1_and_a_rebuild_mends_them(lived: str) -> None:
     assert "task_id=t-1" in found.stdout and "no version explains result" in found.stdout
     mended = annals(lived, "audit", "rebuild", "background_tasks")
     assert mended.returncode == 0 and "background_tasks: 1 row replaced" in mended.stdout
+    assert "the log says result 42; background_tasks says result 43" in mended.stdout
     assert annals(lived, "audit", "verify").returncode == 0
 
 
@@ -69,8 +70,15 @@ def test_json_gives_a_line_for_each_finding_and_one_for_the_whole(lived: str) ->
     finding, whole = records(annals(lived, "audit", "verify", "--json"))
     assert (finding["kind"], finding["stream"], finding["unexplained"]) == ("differs", "task/t-1", ["result"])
     assert (whole["streams"], whole["events"], whole["findings"]) == (2, 4, 1)
-    [mended] = records(annals(lived, "audit", "rebuild", "background_tasks", "--json"))
-    assert mended == {"read_model": "background_tasks", "streams": 2, "events": 4, "rows": 1}
+    row, mended = records(annals(lived, "audit", "rebuild", "background_tasks", "--json"))
+    assert (row["row_key"], row["columns"]) == ({"task_id": "t-1"}, ["result"])
+    assert mended == {
+        "read_model": "background_tasks",
+        "streams": 2,
+        "events": 4,
+        "rows": 1,
+        "interrupted": False,
+    }
 
 
 def test_an_unknown_read_model_ends_with_3_and_the_known_ones(lived: str) -> None:
@@ -103,12 +111,14 @@ def test_a_replay_of_what_is_not_there_ends_with_3(lived: str) -> None:
     assert "Task not found: nope" in done.stderr
 
 
-def test_an_interrupted_verify_ends_with_130(lived: str) -> None:
-    """A lock holds it back at its first chunk; the signal comes, then the lock is let go."""
+@pytest.mark.parametrize("command", [("verify",), ("rebuild", "background_tasks")])
+def test_an_interruption_cuts_the_chunk_off_and_ends_with_130(lived: str, command: tuple[str, ...]) -> None:
+    """A lock holds it back at its first chunk, and is not let go: the statement itself is given up."""
+    tamper(lived)
     with psycopg.connect(lived) as holder, psycopg.connect(lived, autocommit=True) as watch:
         holder.execute("LOCK TABLE shadow.events")
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "audit", "verify"],
+            [sys.executable, "-m", "service", "audit", *command],
             env=os.environ | {"DATABASE_URL": lived},
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -118,10 +128,10 @@ def test_an_interrupted_verify_ends_with_130(lived: str) -> None:
         while process.poll() is None and watch.execute(waiting).fetchone() == (0,):
             pass
         process.send_signal(signal.SIGINT)
-        holder.rollback()
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Interrupted" in output
+    assert "0 events of 0 streams folded" in output and "until then" in output
+    assert "Interrupted: the rest, at most 4 events and rows without any, was" in output
 
 
 @pytest.mark.parametrize("command", [(), ("verify",), ("rebuild",), ("replay",)])

@@ -1,1 +1,1 @@
-SELECT repair_strays($1, $2, $3)
+SELECT stream_type, stream_id, row_key, kept FROM repair_strays($1, $2, $3)
