@@ -47,6 +47,15 @@ async def test_nothing_is_without_a_sentence(db: "Connection[Any]", kind: str) -
     assert [row[0] for row in await db.fetch(SILENT[kind])] == []
 
 
+async def test_what_people_remember_is_there(db: "Connection[Any]") -> None:
+    """The names that "Reading by psql" promises."""
+    relations = "events background_tasks task_attempts coverage_history task_execution_logs queue_depth"
+    for name in f"{relations} stuck_tasks audit_log".split():
+        assert await db.fetchval("SELECT to_regclass($1) IS NOT NULL", name), name
+    for name in "enqueue_task cancel_task retry_task task_history stable_position".split():
+        assert await db.fetchval("SELECT to_regproc($1) IS NOT NULL", name), name
+
+
 async def test_the_first_line_of_a_file_is_its_objects_comment(db: "Connection[Any]") -> None:
     said = {
         "view": "SELECT obj_description('stuck_tasks'::regclass, 'pg_class')",

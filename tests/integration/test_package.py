@@ -52,3 +52,12 @@ def test_it_runs_on_what_it_carries(installed: Path, tmp_path: Path) -> None:
     rows = {row["setting"]: row["value"] for row in map(json.loads, result.stdout.splitlines())}
     assert rows["home"] == str(tmp_path / ".local" / "share" / "annals")
     assert rows["worker.concurrency"] == 10
+
+
+def test_it_knows_the_questions_to_psql(installed: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(installed), "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "service", "psql", "--print-rc"]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "\\set stuck 'SELECT" in result.stdout and "\\set PROMPT1" in result.stdout

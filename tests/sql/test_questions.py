@@ -12,6 +12,7 @@ import pytest
 
 from service.store import psql
 from tests.sql.office import build
+from tests.sql.test_roles import as_role
 
 QUESTIONS = Path(psql.__file__).parent / "questions"
 FILES = sorted(QUESTIONS.glob("*.sql"))
@@ -110,6 +111,14 @@ def test_a_transaction_that_holds_the_followers_is_named(database: str) -> None:
 def test_a_question_about_nothing_known_has_no_answer(office: str) -> None:
     for name in ("life", "beside", "chain", "coverage"):
         assert rows(ask(office, name, task="none", request="none", agent="none")) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_reader_may_ask(office: str, path: Path) -> None:
+    """The role that people on a shared server have; psql's variables are put in as psql does."""
+    statement = re.sub(r":'(\w+)'", lambda variable: f"'{SUBJECTS[variable[1]]}'", path.read_text())
+    with psycopg.connect(office) as db:
+        assert as_role(db, "annals_reader", statement) is not None
 
 
 def sections() -> Iterator[tuple[str, str, str, str]]:
