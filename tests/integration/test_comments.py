@@ -49,10 +49,10 @@ async def test_nothing_is_without_a_sentence(db: "Connection[Any]", kind: str) -
 
 async def test_what_people_remember_is_there(db: "Connection[Any]") -> None:
     """The names that "Reading by psql" promises."""
-    relations = "events background_tasks task_attempts coverage_history task_execution_logs queue_depth"
-    for name in f"{relations} stuck_tasks audit_log".split():
+    tables = ["events", "background_tasks", "task_attempts", "coverage_history"]
+    for name in [*tables, "task_execution_logs", "queue_depth", "stuck_tasks", "audit_log"]:
         assert await db.fetchval("SELECT to_regclass($1) IS NOT NULL", name), name
-    for name in "enqueue_task cancel_task retry_task task_history stable_position".split():
+    for name in ["enqueue_task", "cancel_task", "retry_task", "task_history", "stable_position"]:
         assert await db.fetchval("SELECT to_regproc($1) IS NOT NULL", name), name
 
 

@@ -1,5 +1,5 @@
 -- What changed lately, by type of event?
-SELECT e.type, count(*) AS events, count(DISTINCT e.stream_id) AS streams,
+SELECT e.type, count(*) AS events,
        min(e.recorded_at)::timestamptz(0) AS first, max(e.recorded_at)::timestamptz(0) AS last
 FROM events e
 WHERE e.position > (SELECT position_at(now() - interval :'since'))
