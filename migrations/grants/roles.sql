@@ -31,7 +31,8 @@ BEGIN
                        'table_kinds(), fold_task(background_tasks, events), task_state(events) TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION require_settled(bigint), position_at(timestamptz), task_at(text, bigint), '
                        'task_at(text, timestamptz), tasks_at(bigint, text[]), tasks_at(timestamptz, text[]), queue_depth_at(bigint), '
-                       'queue_depth_at(timestamptz) TO %I', _role);
+                       'queue_depth_at(timestamptz), '
+                       'task_matches(background_tasks, text[], text[], text, text, timestamptz, timestamptz, text) TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION error_pattern(text), error_frame(text), error_fingerprint(text, text, text, text), '
                        'errors_between(bigint, bigint) TO %I', _role);
         IF _role <> 'annals_app' THEN

@@ -11,6 +11,9 @@ chunk of streams at a time, so that writers of other streams go on.
 Assumed: the role owns the tables (the shadow is emptied by TRUNCATE), on a primary; streams fit on disk
 once more. Audits of one database take turns, chunk by chunk.
 
+`annals audit at` shows the past as service.store.travel reads it: without the shadow, and without a fold of
+what nothing changed since.
+
 Left out: that nobody changed the log itself. The triggers refuse it, but only seals could prove it;
 `canonical` gives the bytes that they will be made of.
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from service.store.travel import PastDepth, PastStore
 
 # So many events are read on the way without being counted first.
 BRIEF = 100_000
+PAGE = 1000
 DEPTH_COLUMNS = ["queue", "class", "paused", *STATUSES]
 TASK_COLUMNS = [
     "task_id",
@@ -60,7 +62,7 @@ class Look:
 @click.option("--type", "task_types", multiple=True, metavar="TYPE", help="Of this type; may be repeated.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="May be repeated.")
 @click.option("--queue", help="In this queue.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="So many tasks.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many tasks.")
 @json_option
 @click.pass_obj
 def at(
@@ -91,10 +93,9 @@ def at(
         if task_id is not None:
             await _show_task(look, task_id)
             return 0
-        if not await _count(look, stop):
-            return INTERRUPTED
-        await _show_all(look, TaskFilter(task_types or None, statuses or None, queue), limit)
-        return 0
+        only = TaskFilter(task_types or None, statuses or None, queue)
+        is_done = await _count(look, stop) and await _show_all(look, only, limit, stop)
+        return 0 if is_done else INTERRUPTED
 
     with_audit(context, work)
 
@@ -102,34 +103,48 @@ def at(
 async def _count(look: Look, stop: asyncio.Event) -> bool:
     """Count the log up to the position where nobody has yet; False when that was interrupted."""
     reached, before = await look.past.extend_depth_marks(), -1
-    with progress_bar(
-        look.context, "counting the log", look.position if look.position > BRIEF else None
-    ) as tell:
+    is_long = look.position - reached > BRIEF
+    words = "counting the log, once"
+    with progress_bar(look.context, words, look.position) if is_long else nullcontext(_silent) as tell:
         # Another process that counts at the moment is not waited for: the rest is then read on the way.
-        while reached < look.position and reached > before and not stop.is_set():
-            tell(reached, "counting the log, once")
+        while before < reached < look.position and not stop.is_set():
+            tell(reached, words)
             before, reached = reached, await look.past.extend_depth_marks()
     return not stop.is_set()
 
 
-async def _show_all(look: Look, only: TaskFilter, limit: int) -> None:
+def _silent(_: int, __: str) -> None:
+    """Instead of a bar, for what is done before anybody could see it."""
+
+
+async def _show_all(look: Look, only: TaskFilter, limit: int, stop: asyncio.Event) -> bool:
+    """Counts and tasks; False when that was interrupted."""
     depths = [depth for depth in await look.past.queues(look.position) if only.queue in (None, depth.queue)]
-    page = await look.past.list(look.position, only, limit=limit)
     look.say_where()
     if look.context.as_json:
         emit_json_lines(map(asdict, depths))
-        emit_json_lines(map(asdict, page.items))
-        return
-    if not depths:
-        look.context.say("There were no tasks.")
-        return
-    look.context.table("Tasks by queue and status", DEPTH_COLUMNS, map(_depth_line, depths))
-    if page.items:
-        look.context.table("Tasks, newest first", TASK_COLUMNS, map(_task_line, page.items))
+    elif depths:
+        look.context.table("Tasks by queue and status", DEPTH_COLUMNS, map(_depth_line, depths))
     else:
+        look.context.say("There were no tasks.")
+    tasks: list[Task] = []
+    shown, cursor = 0, None
+    while depths and shown < limit and not stop.is_set():
+        page = await look.past.list(look.position, only, limit=min(PAGE, limit - shown), cursor=cursor)
+        shown, cursor = shown + len(page.items), page.next
+        if look.context.as_json:
+            emit_json_lines(map(asdict, page.items))
+        else:
+            tasks += page.items
+        if cursor is None:
+            break
+    if tasks:
+        look.context.table("Tasks, newest first", TASK_COLUMNS, map(_task_line, tasks))
+    elif depths:
         look.context.say("No such tasks.")
-    if page.next:
-        look.context.say(f"The newest {limit}: more with --limit, fewer with --status, --queue or --type.")
+    if cursor:
+        look.context.say(f"The newest {shown:,}: more with --limit, fewer with --status, --queue or --type.")
+    return not stop.is_set()
 
 
 async def _show_task(look: Look, task_id: str) -> None:

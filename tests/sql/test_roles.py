@@ -62,6 +62,8 @@ def test_the_app_writes_by_functions(connection: psycopg.Connection[Any]) -> Non
     assert as_role(connection, "annals_app", "SELECT enqueue_task('noop')")
     assert as_role(connection, "annals_app", "SELECT * FROM claim_tasks('w-1', '{default}', '{noop}', 1)")
     assert as_role(connection, "annals_app", "SELECT cancel_task('task-waiting')") == [("cancelled",)]
+    assert as_role(connection, "annals_app", "SELECT extend_depth_marks(5, 1)") == [(5,)]
+    assert as_role(connection, "annals_app", "SELECT task_id FROM tasks_page_at(5)")
 
 
 def test_no_function_is_open_to_everybody(connection: psycopg.Connection[Any]) -> None:

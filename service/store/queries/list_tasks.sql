@@ -6,13 +6,7 @@ SELECT t.task_id, t.task_type, t.queue, t.priority, t.status, t.version, t.subje
 FROM (
     SELECT b.*
     FROM background_tasks b
-    WHERE ($1::text[] IS NULL OR b.task_type = ANY ($1))
-      AND ($2::text[] IS NULL OR b.status = ANY ($2))
-      AND ($3::text IS NULL OR b.queue = $3)
-      AND ($4::text IS NULL OR b.subject = $4)
-      AND ($5::timestamptz IS NULL OR b.created_at >= $5)
-      AND ($6::timestamptz IS NULL OR b.created_at < $6)
-      AND ($7::text IS NULL OR strpos(lower(concat_ws(' ', b.task_id, b.task_type, b.subject, b.error)), lower($7)) > 0)
+    WHERE task_matches(b, $1, $2, $3, $4, $5, $6, $7)
       AND ($8::timestamptz IS NULL OR b.created_at <= $8 AND (b.created_at, b.enqueued_position) < ($8, $9::bigint))
     ORDER BY b.created_at DESC, b.enqueued_position DESC
     LIMIT $10) t
