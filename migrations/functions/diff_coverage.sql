@@ -6,7 +6,7 @@
 
 CREATE FUNCTION diff_coverage(earlier bigint, later bigint)
 RETURNS TABLE (agent_id uuid, name text, before numeric, "after" numeric, measured bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     _earlier constant bigint := $1;

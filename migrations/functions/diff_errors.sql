@@ -10,7 +10,7 @@ CREATE FUNCTION diff_errors(earlier bigint, later bigint)
 RETURNS TABLE (
     fingerprint text, task_type text, error_type text, pattern text, frame text, state text,
     before bigint, occurrences bigint, tasks bigint, final bigint, last_task_id text, last_message text)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     _before constant bigint := 2 * diff_errors.earlier - diff_errors.later;
 BEGIN

@@ -1,14 +1,14 @@
 -- What else happened between two positions, and who did it: everything but the common events of a task's life.
 --
--- Cancellations, retries by hand, rescues, refused reports and abandoned tasks by task type; all other events by
--- what they are about (a queue, worker, agent, key, read model; streams of other types are not told apart).
--- reason is that of the last one.
+-- Events of tasks (cancelled, retried by hand, rescued, a late report refused, ...) by task type; all others by what
+-- they are about (a queue, worker, agent, key, read model; streams of other types are not told apart). reason is
+-- that of the last one.
 --
 --   SELECT what, subject, actor, times, reason FROM diff_events(0, 1);
 
 CREATE FUNCTION diff_events(earlier bigint, later bigint)
 RETURNS TABLE (what text, subject text, actor text, times bigint, last_position bigint, last_at timestamptz, reason text)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM require_stretch(diff_events.earlier, diff_events.later);
     RETURN QUERY
@@ -23,9 +23,9 @@ BEGIN
                         WHEN e.stream_type IN ('queue', 'worker', 'agent', 'key', 'projection') THEN e.stream_id
                         ELSE e.stream_type || '/*' END AS subject) s
         WHERE e.position > diff_events.earlier AND e.position <= diff_events.later
-          AND (e.stream_type <> 'task' OR e.type IN (
-              'task.cancelled', 'task.cancellation_requested', 'task.retry_requested', 'task.rescued',
-              'task.completion_refused', 'task.abandoned'))
+          AND e.type NOT IN (
+              'task.enqueued', 'task.started', 'task.progressed', 'task.completed', 'task.failed', 'task.timed_out',
+              'task.retry_scheduled', 'task.snoozed', 'task.released')
         GROUP BY e.type, s.subject, e.actor
         ORDER BY e.type, s.subject, e.actor;
 END $$;

@@ -4,7 +4,7 @@
 
 CREATE FUNCTION diff_queues(earlier bigint, later bigint)
 RETURNS TABLE (queue text, status text, before bigint, "after" bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM require_stretch(diff_queues.earlier, diff_queues.later);
     RETURN QUERY

@@ -13,7 +13,7 @@ RETURNS TABLE (
     retry_scheduled bigint, retried bigint, rescued bigint, snoozed bigint, released bigint,
     duration_p50_ms double precision, duration_p95_ms double precision,
     waiting_p50_ms double precision, waiting_p95_ms double precision)
-LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
 BEGIN
     PERFORM require_stretch(diff_tasks.earlier, diff_tasks.later);
     RETURN QUERY
