@@ -34,7 +34,8 @@ BEGIN
                        'queue_depth_at(timestamptz), '
                        'task_matches(background_tasks, text[], text[], text, text, timestamptz, timestamptz, text) TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION error_pattern(text), error_frame(text), error_fingerprint(text, text, text, text), '
-                       'errors_between(bigint, bigint) TO %I', _role);
+                       'errors_between(bigint, bigint), event_time(events), diff_tasks(bigint, bigint), diff_errors(bigint, bigint), '
+                       'diff_queues(bigint, bigint), diff_coverage(bigint, bigint), diff_events(bigint, bigint) TO %I', _role);
         IF _role <> 'annals_app' THEN
             EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys FROM %I', _role);
         END IF;

@@ -4,6 +4,7 @@ import click
 
 from service.audit.at_command import at
 from service.audit.bundle_command import bundle
+from service.audit.diff_command import diff
 from service.audit.replay_command import replay
 from service.audit.verify_commands import rebuild, verify
 
@@ -16,8 +17,9 @@ def audit() -> None:
     Example: annals audit verify
              annals audit replay task-100000001
              annals audit at 2h
+             annals audit diff 1h
     """
 
 
-for command in (verify, rebuild, replay, bundle, at):
+for command in (verify, rebuild, replay, bundle, at, diff):
     audit.add_command(command)

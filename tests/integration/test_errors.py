@@ -179,3 +179,17 @@ async def test_the_command_lists_groups_and_shows_one(api: Api, database: str) -
 @pytest.mark.parametrize(("trend", "line"), [((), ""), ((0, 0), "··"), ((1, 8, 0, 4), "▁█·▄"), ((1,), "█")])
 def test_a_trend_is_drawn_relative_to_its_highest(trend: tuple[int, ...], line: str) -> None:
     assert sparkline(trend) == line
+
+
+@pytest.mark.parametrize("kept", ["NULL", "'e1-000000000000'"], ids=["from before the column", "forged"])
+async def test_a_fingerprint_that_the_log_contradicts_is_found_and_mended(
+    api: Api, database: str, kept: str
+) -> None:
+    await fail(api, "order 17 is gone")
+    (group,) = await listed(api)
+    await api.sql(f"UPDATE task_attempts SET fingerprint = {kept}")
+    found = annals(database, "audit", "verify", "--read-model", "task_attempts")
+    assert found.returncode == 1 and "fingerprint" in found.stdout
+    assert annals(database, "audit", "rebuild", "task_attempts").returncode == 0
+    assert [each["fingerprint"] for each in await listed(api)] == [group["fingerprint"]]
+    assert annals(database, "audit", "verify").returncode == 0

@@ -87,6 +87,8 @@ def test_readers_read_and_write_nothing(connection: psycopg.Connection[Any], rol
         "SELECT event_bytes(e) FROM events e",
         "SELECT * FROM queue_depth",
         "SELECT count(*) FROM errors",
+        "SELECT count(*) FROM diff_tasks(0, 1), diff_errors(0, 1), diff_queues(0, 1), diff_events(0, 1)",
+        "SELECT count(*) FROM diff_coverage(0, 1)",
         "SELECT * FROM background_tasks",
     ):
         assert as_role(connection, role, statement), statement

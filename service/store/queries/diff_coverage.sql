@@ -1,0 +1,1 @@
+SELECT * FROM diff_coverage($1, $2)

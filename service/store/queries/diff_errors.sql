@@ -1,0 +1,1 @@
+SELECT * FROM diff_errors($1, $2)

@@ -1,0 +1,1 @@
+SELECT * FROM diff_events($1, $2)

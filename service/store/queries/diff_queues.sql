@@ -1,0 +1,1 @@
+SELECT * FROM diff_queues($1, $2)

@@ -1,0 +1,1 @@
+SELECT * FROM diff_tasks($1, $2)
