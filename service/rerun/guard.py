@@ -6,6 +6,7 @@ would on a machine that forbids it. Each refusal is noted in a file, so that one
 as well.
 """
 
+import fcntl
 import os
 import socket
 import sys
@@ -147,11 +148,17 @@ def _elsewhere(rules: Rules, verb: str, path: Any, directory: int) -> str | None
     """The effect, if the path lies outside of the scratch directory; a number is a file that is open."""
     if isinstance(path, int) or path in DEVICES:
         return None
-    base = os.getcwd() if directory == NO_DIRECTORY else os.readlink(f"/proc/self/fd/{directory}")
+    base = os.getcwd() if directory == NO_DIRECTORY else _path_of(directory)
     real = os.path.realpath(os.path.join(base, os.fsdecode(path)))
     if real == rules.scratch or real.startswith(rules.scratch + os.sep):
         return None
     return f"{verb} {real}"
+
+
+def _path_of(descriptor: int) -> str:
+    if sys.platform == "darwin":
+        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    return os.readlink(f"/proc/self/fd/{descriptor}")
 
 
 EVENTS: Mapping[str, tuple[str, Describe]] = {
