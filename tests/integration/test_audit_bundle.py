@@ -185,16 +185,16 @@ def test_a_secret_that_somebody_wrote_into_the_log_is_warned_of(database: str, t
 
 
 def test_the_command_tells_where_the_file_is_and_never_replaces_one(database: str, tmp_path: Path) -> None:
-    live(database, "a/b c")
-    first = annals(database, "audit", "bundle", "a/b c", "--json", cwd=tmp_path)
+    live(database, "a:b")
+    first = annals(database, "audit", "bundle", "a:b", "--json", cwd=tmp_path)
     told: dict[str, Any] = json.loads(first.stdout)
-    assert told["file"] == "a_b_c.bundle.zip" and told["task_id"] == "a/b c" and told["events"] == 1
+    assert told["file"] == "a_b.bundle.zip" and told["task_id"] == "a:b" and told["events"] == 1
     assert told["digest"] == read(tmp_path / told["file"]).manifest["digest"]
-    again = annals(database, "audit", "bundle", "a/b c", cwd=tmp_path)
+    again = annals(database, "audit", "bundle", "a:b", cwd=tmp_path)
     assert again.returncode == 4 and "--force to replace it" in again.stderr
-    forced = annals(database, "audit", "bundle", "a/b c", "--force", cwd=tmp_path)
-    assert forced.returncode == 0 and "annals replay-local a_b_c.bundle.zip" in forced.stdout
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a_b_c.bundle.zip"]
+    forced = annals(database, "audit", "bundle", "a:b", "--force", cwd=tmp_path)
+    assert forced.returncode == 0 and "annals replay-local a_b.bundle.zip" in forced.stdout
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a_b.bundle.zip"]
 
 
 def test_a_task_that_never_was_ends_with_3(database: str, tmp_path: Path) -> None:
