@@ -16,8 +16,8 @@ from service.settings import Settings
 from service.store.pool import Database
 from service.store.wire import Connection
 
-# Bounds of what is told of other streams: how far behind the task's last event effects are looked for, and
-# how many events are kept.
+# Bounds of what is told of other streams: how far behind an event of the task its effects are looked for
+# (while an attempt runs, up to its end), and how many events are kept.
 REACH, MOST_RELATED = 10_000, 1000
 
 Members = dict[str, bytes]

@@ -3,9 +3,10 @@
 import platform
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import distributions, packages_distributions, version
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -62,15 +63,13 @@ def secrets_of(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _passwords(address: str) -> set[str]:
     """The passwords of a database address, as they are written and as they are meant."""
-    parts = urlsplit(address)
-    query = parse_qs(parts.query)
-    found = {parts.password or "", *query.get("password", []), *query.get("sslpassword", [])}
-    try:
+    found: set[str | None] = set()
+    with suppress(ValueError):
+        found.add(urlsplit(address).password)
+    with suppress(ProgrammingError):
         words = conninfo_to_dict(address)
-    except ProgrammingError:
-        words = {}
-    found |= {str(words.get(name) or "") for name in ("password", "sslpassword")}
-    return {spelt for word in found for spelt in (word, unquote(word)) if spelt}
+        found |= {str(words.get(name) or "") for name in ("password", "sslpassword")}
+    return {spelt for word in found if word for spelt in (word, unquote(word), quote(word, safe=""))}
 
 
 def _distributions(owner: str | None) -> dict[str, str]:

@@ -94,8 +94,7 @@ def _replay(wanted: Replay, task_type: TaskType, rules: Rules, report: Report) -
     environment = wanted.bundle.read_json("environment.json")
     evidence = wanted.evidence
     task = evidence.claimed(float("inf") if wanted.debug else wanted.timeout_seconds)
-    refused = [kind for kind in KINDS if kind not in rules.allowed]
-    report.begin(task, refused, differences(evidence, environment, task_type))
+    report.begin(task, rules.barred, differences(evidence, environment, task_type))
     notebook = Notebook(report.note, evidence.children)
     settings = _settings(environment["configuration"])
     around = surroundings(settings, notebook, wanted.bundle.manifest["epoch"])

@@ -6,11 +6,12 @@ would on a machine that forbids it. Each refusal is noted in a file, so that one
 as well.
 """
 
+import fcntl
 import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ WORDS = {
     "processes": "another process is",
     "writes": "writing outside of the temporary directory is",
 }
+BARRED = {
+    "network": "network",
+    "processes": "other processes",
+    "writes": "writing outside of a temporary directory",
+}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 DEVICES = {"/dev/null", "/dev/tty", "/dev/zero", "/dev/full"}
 NO_DIRECTORY = -1
@@ -34,16 +40,26 @@ class Refused(PermissionError):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is allowed (of KINDS), where one may write, and how the command of our own children begins."""
+    """What is allowed (of KINDS), where one may write, and how the command of our own children begins.
+
+    `in_kernel` tells whether the kernel refuses the network too: where it does not, C code is not held back.
+    """
 
     scratch: str
     allowed: tuple[str, ...] = ()
-    children: tuple[str, ...] = field(default=())
+    children: tuple[str, ...] = ()
+    in_kernel: bool = False
 
     @property
     def notes(self) -> Path:
         """The file that keeps what was refused, a line each."""
         return Path(self.scratch) / "refused"
+
+    @property
+    def barred(self) -> list[str]:
+        """What there is not for the handler, in words."""
+        words = BARRED if self.in_kernel else BARRED | {"network": "network for Python code (C code has it)"}
+        return ["database", *(words[kind] for kind in KINDS if kind not in self.allowed)]
 
 
 class Guard:
@@ -147,11 +163,17 @@ def _elsewhere(rules: Rules, verb: str, path: Any, directory: int) -> str | None
     """The effect, if the path lies outside of the scratch directory; a number is a file that is open."""
     if isinstance(path, int) or path in DEVICES:
         return None
-    base = os.getcwd() if directory == NO_DIRECTORY else os.readlink(f"/proc/self/fd/{directory}")
+    base = os.getcwd() if directory == NO_DIRECTORY else _path_of(directory)
     real = os.path.realpath(os.path.join(base, os.fsdecode(path)))
     if real == rules.scratch or real.startswith(rules.scratch + os.sep):
         return None
     return f"{verb} {real}"
+
+
+def _path_of(descriptor: int) -> str:
+    if sys.platform == "darwin":
+        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    return os.readlink(f"/proc/self/fd/{descriptor}")
 
 
 EVENTS: Mapping[str, tuple[str, Describe]] = {

@@ -42,11 +42,9 @@ def guarded(allowed: tuple[str, ...]) -> Iterator[tuple[Guard, Rules]]:
         tempfile.tempdir = real
         os.environ |= {"TMPDIR": real, "PYTHONDONTWRITEBYTECODE": "1"}
         sys.dont_write_bytecode = True
-        rules = Rules(real, allowed, CHILD)
-        guard = Guard(rules)
-        if "network" not in allowed:
-            refuse_connections()
-        yield guard, rules
+        in_kernel = "network" not in allowed and refuse_connections()
+        rules = Rules(real, allowed, CHILD, in_kernel)
+        yield Guard(rules), rules
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[T]], scratch: str) -> T:

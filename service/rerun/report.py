@@ -14,11 +14,6 @@ from service.rerun.notebook import Note
 
 LONGEST_VALUE = 200
 WIDTH = 11
-BARRED = {
-    "network": "network",
-    "processes": "other processes",
-    "writes": "writing outside of a temporary directory",
-}
 
 
 class Report:
@@ -27,8 +22,8 @@ class Report:
     def __init__(self, out: TextIO, as_json: bool) -> None:
         self._out, self._as_json = out, as_json
 
-    def begin(self, task: ClaimedTask, refused: Sequence[str], differences: Sequence[str]) -> None:
-        """What is run, what it may not do, and where the code is another."""
+    def begin(self, task: ClaimedTask, barred: Sequence[str], differences: Sequence[str]) -> None:
+        """What is run, what there is not (in words), and where the code is another."""
         if self._as_json:
             self._json(
                 "task", {"task_id": task.task_id, "task_type": task.task_type, "attempt": task.attempt}
@@ -36,8 +31,7 @@ class Report:
             self._each_json("difference", [{"text": text} for text in differences])
             return
         self._print(click.style(f"{task.task_id}  {task.task_type}, attempt {task.attempt}", bold=True))
-        barred = ", ".join(f"no {BARRED[kind]}" for kind in refused)
-        self._print(click.style(f"Here: no database{barred and ', ' + barred}.", dim=True))
+        self._print(click.style(f"Here: {', '.join(f'no {words}' for words in barred)}.", dim=True))
         for text in differences:
             self._line("other code", text, "yellow")
 

@@ -52,6 +52,20 @@ def test_the_demo_does_the_main_job_and_may_be_repeated(database: str) -> None:
     assert best is not None and best[0] > 0
 
 
+def test_the_failing_task_of_the_demo_fails_in_the_same_way_on_another_machine(
+    database: str, tmp_path: Path
+) -> None:
+    shown = annals("up", "--demo", "--once", dsn=database).stdout
+    failed = next(word for line in shown.splitlines() if " failed " in line for word in line.split()[1:2])
+    assert f"audit bundle {failed}" in shown
+    file = tmp_path / "demo.zip"
+    made = annals("audit", "bundle", failed, "--output", str(file), dsn=database)
+    assert made.returncode == 0, made.stderr
+    done = annals("replay-local", str(file), dsn="postgresql://nobody@127.0.0.1:1/nothing")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("reproduced: the same ValueError with the same message\n")
+
+
 def test_without_a_service_the_demo_says_how_to_start_one() -> None:
     done = annals("demo", "--url", "http://127.0.0.1:9")
     assert done.returncode == 5
