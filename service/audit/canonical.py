@@ -9,11 +9,16 @@ import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.audit.lines import RawEvent
 
 FORMAT = b"\x01"
 NULL = b"\xff\xff\xff\xff"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+EIGHT, LENGTH = struct.Struct(">Iq").pack, struct.Struct(">I").pack
 FIELDS = (
     "position",
     "stream_type",
@@ -36,6 +41,27 @@ def event_bytes(event: Mapping[str, Any]) -> bytes:
     would depend on who printed them.
     """
     return FORMAT + b"".join(_field(name, event[name]) for name in FIELDS)
+
+
+def raw_event_bytes(event: "RawEvent") -> bytes:
+    """The same bytes from an event whose `data` is its canonical text: quick, and it cannot tell if it is."""
+    position, stream_type, stream_id, version, name, data, actor, correlation, cause, trace, at = event
+    return b"".join(
+        (
+            FORMAT,
+            EIGHT(8, position),
+            _text(stream_type),
+            _text(stream_id),
+            EIGHT(8, version),
+            _text(name),
+            _text(data),
+            _text(actor),
+            NULL if correlation is None else _text(correlation),
+            NULL if cause is None else EIGHT(8, cause),
+            NULL if trace is None else _text(trace),
+            EIGHT(8, (at - EPOCH) // MICROSECOND),
+        )
+    )
 
 
 def parse_json(text: str) -> Any:
@@ -65,12 +91,17 @@ def _field(name: str, value: Any) -> bytes:
     if name == "data":
         content = print_json(value).encode()
     elif name == "recorded_at":
-        content = struct.pack(">q", (value - EPOCH) // timedelta(microseconds=1))
+        content = struct.pack(">q", (value - EPOCH) // MICROSECOND)
     elif isinstance(value, int):
         content = struct.pack(">q", value)
     else:
         content = str(value).encode()
     return struct.pack(">I", len(content)) + content
+
+
+def _text(value: str) -> bytes:
+    content = value.encode()
+    return LENGTH(len(content)) + content
 
 
 def _number(value: Decimal) -> str:
