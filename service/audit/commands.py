@@ -2,6 +2,8 @@
 
 import click
 
+from service.audit.export_command import export
+from service.audit.import_command import import_
 from service.audit.replay_command import replay
 from service.audit.verify_commands import rebuild, verify
 
@@ -16,5 +18,5 @@ def audit() -> None:
     """
 
 
-for command in (verify, rebuild, replay):
+for command in (verify, rebuild, replay, export, import_):
     audit.add_command(command)
