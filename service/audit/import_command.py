@@ -41,7 +41,7 @@ def import_(context: Context, file: str) -> None:
     """
 
     async def work(db: Database, stop: asyncio.Event) -> int:
-        with _source(file) as source:
+        with opened_source(file) as source:
             header = source.header
             total = None if header.selected.tasks else header.last_position - header.first_position + 1
             try:
@@ -68,7 +68,7 @@ def import_(context: Context, file: str) -> None:
 
 
 @contextmanager
-def _source(name: str) -> Iterator[Source]:
+def opened_source(name: str) -> Iterator[Source]:
     """The export in a file, by what it begins with. Raises NotFound, and Invalid when it is none."""
     if name == "-":
         yield LineSource(sys.stdin.buffer)
