@@ -32,6 +32,7 @@ LIFE = (
     "SELECT complete_task('task-100000000', 2, '42'), fail_task('task-100000001', 2, 'no', retry => false)",
     "SELECT pause_queue('default', 'deploy'), resume_queue('default')",
 )
+PROGRESS = "SELECT progress_tasks('w-1', '{task-100000000}', '{2}', ARRAY[%s::real], ARRAY[%s], '{NULL}')"
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,10 @@ def swapped(lines: list[bytes]) -> list[bytes]:
         (lambda lines: [*lines[:-2], lines[-1]], r"line 11: 9 events are there, and the footer says 10"),
         (lambda lines: [*lines, b""], r"line 13: something follows after the footer"),
         (lambda lines: [*lines[:5], b"", *lines[5:]], r"line 6: this is not JSON"),
-        (lambda lines: [line.replace(b'"result": 42', b'"result": 43') for line in lines], r"line 8: the digest up to here is"),
+        (
+            lambda lines: [line.replace(b'"result": 42', b'"result": 43') for line in lines],
+            r"line 8: the digest up to here is",
+        ),
         (lambda lines: [line.replace(b"psql:", b"sqlp:") for line in lines], r"line 3: the digest"),
         (lambda lines: [line.replace(b'"n": ', b'"n":') for line in lines], r"line 3: the digest"),
         (lambda lines: [line.replace(b"deploy", b"\xff") for line in lines], r"line \d+: this is not UTF-8"),
@@ -312,8 +316,7 @@ def test_many_events_of_one_stream_fold_in_one_window(clone: Clone) -> None:
         for statement in LIFE[:4]:
             s.rows(statement)
         for n in range(50):
-            statement = "SELECT progress_tasks('w-1', '{task-100000000}', '{2}', ARRAY[%s::real], ARRAY[%s], '{NULL}')"
-            s.rows(statement, n, f"s-{n}")
+            s.rows(PROGRESS, n, f"s-{n}")
         kept = contents(s)
         lines = asyncio.run(export_lines(dsn))
         with clone() as other, session(other) as imported:
