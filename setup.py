@@ -24,7 +24,10 @@ RUNTIME = [
     "uvloop>=0.23,<0.24; sys_platform != 'win32'",
     "yoyo-migrations>=9,<10",
 ]
+# Exports as Parquet; as big as everything else together.
+PARQUET = ["pyarrow>=21"]
 DEVELOPMENT = [
+    *PARQUET,
     "asyncpg-stubs",
     "hypothesis>=6",
     "jsonschema>=4",
@@ -58,6 +61,6 @@ setup(
     },
     include_package_data=False,
     install_requires=RUNTIME,
-    extras_require={"dev": DEVELOPMENT},
+    extras_require={"dev": DEVELOPMENT, "parquet": PARQUET},
     entry_points={"console_scripts": ["annals = service.__main__:main"]},
 )

@@ -42,5 +42,6 @@ BEGIN
     END LOOP;
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'annals_app') THEN
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO annals_app;
+        REVOKE EXECUTE ON FUNCTION begin_import(), import_events(bytea), finish_import(bigint) FROM annals_app;
     END IF;
 END $$;

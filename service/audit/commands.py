@@ -5,6 +5,8 @@ import click
 from service.audit.at_command import at
 from service.audit.bundle_command import bundle
 from service.audit.diff_command import diff
+from service.audit.export_command import export
+from service.audit.import_command import import_
 from service.audit.replay_command import replay
 from service.audit.verify_commands import rebuild, verify
 
@@ -21,5 +23,5 @@ def audit() -> None:
     """
 
 
-for command in (verify, rebuild, replay, bundle, at, diff):
+for command in (verify, rebuild, replay, at, diff, export, import_, bundle):
     audit.add_command(command)

@@ -33,6 +33,8 @@ FORMAT, FORMAT_VERSION = "annals-events", 1
 DATA = ',"data":'
 LAST_POSITION, LAST_VERSION, LAST_BIGINT = 2**48 - 1, 2**31 - 1, 2**63 - 1
 SHORT = 16
+# What an export may end at: an import goes on from there, and must not use up the positions.
+LAST_IMPORTED = 2**47
 
 
 class RawEvent(NamedTuple):
@@ -173,7 +175,7 @@ def parse_header(line: str) -> Header:
     except (KeyError, TypeError) as error:
         raise Invalid(f"the header is not complete: {error}") from error
     _check_number("first_position", header.first_position, LAST_POSITION + 1)
-    _check_number("last_position", header.last_position, LAST_POSITION, least=0)
+    _check_number("last_position", header.last_position, LAST_IMPORTED, least=0)
     return header
 
 

@@ -26,6 +26,11 @@ retry_task('task-waiting')
 start_worker('w-1', 'h', 1, '{default}', '{noop}', 1)
 create_key('known', sha256('y'), '{read}')
 create_key('x', sha256('known'), '{read}')
+begin_import()
+import_events(NULL)
+import_events('x')
+finish_import(NULL)
+finish_import(-1)
 
 -- AN413
 enqueue_tasks(jsonb_build_array(jsonb_build_object('task_type','noop','params',jsonb_build_object('x',big()))))

@@ -1,0 +1,118 @@
+"""Fill an empty log from an export, in one transaction: all of it or nothing.
+
+The next window of the file is read and checked while the database folds the one before. The database keeps
+what was imported so far, so that memory does not grow with the file. What the database refuses is narrowed
+down to the line that it refuses.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import asyncpg
+
+from service.audit.lines import RawEvent
+from service.audit.reader import QUERIES
+from service.audit.sources import Source, Window
+from service.errors import AnnalsError, Invalid
+from service.store.pool import Database
+from service.store.wire import Connection, Json
+
+# A window with its folds takes a second; a file may be on a slow disk.
+PATIENCE_SECONDS = 3600.0
+# SQLSTATEs that are the file's fault: bad values, broken constraints, nested too deep, refused by us.
+BLAMED = ("22", "23", "54", "AN")
+
+
+class Interrupted(AnnalsError):
+    """The import was stopped; nothing of it is there."""
+
+    code = "interrupted"
+
+
+async def import_log(
+    db: Database, source: Source, stop: asyncio.Event, tell: Callable[[int], None] = lambda _: None
+) -> int:
+    """Import what the source holds; gives the number of events. `tell` hears after each how many are in.
+
+    Raises Conflict when the log is not empty, Invalid (with the line) when the file is wrong, Interrupted
+    when `stop` is set before the end.
+    """
+    async with db.transaction() as connection:
+        await connection.execute(QUERIES["begin_import"], timeout=PATIENCE_SECONDS)
+        done = 0
+        windows = source.windows()
+        upcoming = asyncio.create_task(asyncio.to_thread(next, windows, None))
+        try:
+            while window := await upcoming:
+                upcoming = asyncio.create_task(asyncio.to_thread(next, windows, None))
+                _go_on(stop)
+                await _import(connection, window, source.unit)
+                done += len(window.events)
+                tell(done)
+        finally:
+            await asyncio.gather(upcoming, return_exceptions=True)
+        await connection.execute(
+            QUERIES["finish_import"], source.header.last_position, timeout=PATIENCE_SECONDS
+        )
+        _go_on(stop)
+    return done
+
+
+async def _import(connection: Connection, window: Window, unit: str) -> None:
+    error = await _refusal(connection, window.events, keep=True)
+    if error is None:
+        return
+    # The shortest beginning of the window that is refused ends with the line at fault.
+    least, most = 1, len(window.events)
+    while least < most:
+        middle = (least + most) // 2
+        if shorter := await _refusal(connection, window.events[:middle], keep=False):
+            most, error = middle, shorter
+        else:
+            least = middle + 1
+    message, hint = _told(error)
+    raise Invalid(f"{unit} {window.first + most - 1}: {message}", hint=hint) from error
+
+
+async def _refusal(
+    connection: Connection, events: list[RawEvent], *, keep: bool
+) -> asyncpg.PostgresError | None:
+    """Import events within a savepoint: why the database refuses them, None when it does not."""
+    savepoint = connection.transaction()
+    await savepoint.start()
+    try:
+        await connection.copy_records_to_table(
+            "incoming",
+            schema_name="pg_temp",
+            columns=RawEvent._fields,
+            records=_records(events),
+            timeout=PATIENCE_SECONDS,
+        )
+        texts = hashlib.sha256("".join(event.data for event in events).encode())
+        await connection.fetchval(QUERIES["import_events"], texts.digest(), timeout=PATIENCE_SECONDS)
+    except asyncpg.PostgresError as error:
+        if not (error.sqlstate or "").startswith(BLAMED):
+            raise
+        await savepoint.rollback()
+        return error
+    await (savepoint.commit() if keep else savepoint.rollback())
+    return None
+
+
+def _records(events: list[RawEvent]) -> Iterator[tuple[Any, ...]]:
+    for position, stream_type, stream_id, version, name, data, *rest in events:
+        yield position, stream_type, stream_id, version, name, Json(data), *rest
+
+
+def _told(error: asyncpg.PostgresError) -> tuple[str, str]:
+    """Message and hint of an error of the server; its detail names the value."""
+    message = str(error.args[0]) if error.args else type(error).__name__
+    detail = getattr(error, "detail", None)
+    return (f"{message} ({detail})" if detail else message), getattr(error, "hint", None) or ""
+
+
+def _go_on(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        raise Interrupted("Interrupted: nothing was imported.")

@@ -1,0 +1,5 @@
+SELECT position, stream_type, stream_id, version, type, data::text AS data, actor, correlation_id, causation_id, trace, recorded_at
+FROM events
+WHERE position >= $1 AND position <= $2
+ORDER BY position
+LIMIT $3

@@ -1,0 +1,1 @@
+SELECT finish_import($1)
