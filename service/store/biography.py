@@ -1,7 +1,6 @@
 """The life of one task from the log: its steps, where its time went, and why it waits."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from service.errors import NotFound
 from service.model.biography import PhaseTime, Step, Why
@@ -17,12 +16,6 @@ class BiographyStore:
 
     def __init__(self, db: Querying) -> None:
         self._db = db
-
-    async def position_of(self, moment: int | datetime) -> int:
-        """The position a moment stands for: itself, or the last settled one recorded at or before a time."""
-        return (
-            int(await self._db.fetchval(SQL.position_at, moment)) if isinstance(moment, datetime) else moment
-        )
 
     async def history(
         self, task_id: str, until: int | None = None, *, after: int = 0, limit: int = WHOLE_LIFE
