@@ -27,7 +27,7 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', _role);
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION stable_position(), events_after(bigint, integer), priority_class(smallint), '
-                       'spoken_duration(real), max_event_bytes(), fence_tag(), default_actor(), task_history(text), event_bytes(events), '
+                       'spoken_duration(real), max_event_bytes(), fence_tag(), default_actor(), event_bytes(events), '
                        'table_kinds(), fold_task(background_tasks, events), task_state(events) TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION require_settled(bigint), position_at(timestamptz), task_at(text, bigint), '
                        'task_at(text, timestamptz), tasks_at(bigint, text[]), tasks_at(timestamptz, text[]), queue_depth_at(bigint), '
@@ -36,6 +36,13 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION error_pattern(text), error_frame(text), error_fingerprint(text, text, text, text), '
                        'errors_between(bigint, bigint), event_time(events), diff_tasks(bigint, bigint), diff_errors(bigint, bigint), '
                        'diff_queues(bigint, bigint), diff_coverage(bigint, bigint), diff_events(bigint, bigint) TO %I', _role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION task_history(text, bigint), task_time_spent(text, bigint, timestamptz), '
+                       'task_spells(text, bigint, timestamptz), task_changes(background_tasks, background_tasks), '
+                       'task_gone_with_agent(text), reaching_events(text, text[]), last_sign_of_life(text), queue_pauses(text), '
+                       'event_reason(text, jsonb), spoken_span(double precision), counted(bigint, text, text), json_time(timestamptz), '
+                       'why_pending(text, timestamptz), why_running(background_tasks, timestamptz), why_over(text, timestamptz), '
+                       'waiting_facts(background_tasks, timestamptz), waiting_causes(jsonb), worker_facts(text, text, timestamptz), '
+                       'database_facts(), task_rank(text, timestamptz), queue_pace(text, smallint, timestamptz) TO %I', _role);
         IF _role <> 'annals_app' THEN
             EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys FROM %I', _role);
         END IF;

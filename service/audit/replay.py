@@ -1,88 +1,64 @@
-"""A task's life from the log: each event, who caused it, how long after the last one, and what it changed."""
+"""A task's life from the log, for people and for programs: its steps, what it is, where its time went."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
-from service.audit.reader import Reader, snapshot
-from service.errors import NotFound
+from service.model.biography import PhaseTime, Step, birth_facts
+from service.store.biography import BiographyStore
 from service.store.pool import Database
 
-# They change with every event or repeat what the line says anyway.
-PLUMBING = {"version", "lease", "ready_position", "queued_position", "started_position", "status", "lane"}
-PLUMBING |= {"started_at", "completed_at", "changed_position"}
+# So many events of one type in a row are told as one.
+FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One event of a life; `gap` is None for the first, `state` (the row after it) when there is none."""
+class Life:
+    """One task's steps, at least one, and where its time went up to the last of them, or to now."""
 
-    position: int
-    version: int
-    type: str
-    actor: str
-    recorded_at: datetime
-    gap: timedelta | None
-    data: Mapping[str, Any]
-    state: Mapping[str, Any] | None
-    changes: Mapping[str, tuple[Any, Any]]
+    task_id: str
+    steps: Sequence[Step]
+    time_spent: Sequence[PhaseTime]
 
     @property
-    def status(self) -> str:
-        return str(self.state["status"]) if self.state else "gone"
+    def facts(self) -> dict[str, Any]:
+        """What the task is, as its first event says."""
+        first = self.steps[0]
+        return birth_facts(first.data, first.changes.get("correlation_id", (None, None))[1])
 
-    def as_record(self) -> dict[str, Any]:
-        """For JSON lines: times as they are, the gap in milliseconds."""
-        return {
-            "position": self.position,
-            "version": self.version,
-            "type": self.type,
-            "actor": self.actor,
-            "recorded_at": self.recorded_at,
-            "gap_ms": None if self.gap is None else self.gap / timedelta(milliseconds=1),
-            "data": self.data,
-            "state": self.state,
-        }
+    def as_records(self) -> Iterator[dict[str, Any]]:
+        """For JSON lines: one for each event, and a last one for the whole."""
+        yield from map(as_record, self.steps)
+        phases = [asdict(phase) for phase in self.time_spent]
+        yield {"task_id": self.task_id, "facts": self.facts, "time_spent": phases}
 
 
-async def replay(db: Database, task_id: str, until: int | None = None) -> list[Step]:
-    """Fold a task's events one by one, up to a position when one is given. Raises NotFound."""
-    async with snapshot(db) as connection:
-        rows = await Reader(connection).row_states(
-            "background_tasks", "task", task_id, {"task_id": task_id}, until
-        )
-    if not rows:
-        before = f" at position {until}" if until is not None else ""
-        raise NotFound(f"Task not found{before}: {task_id}", hint="annals tasks list shows what there is.")
-    return steps(rows)
+async def replay(db: Database, task_id: str, until: int | None = None) -> Life:
+    """Read a life, up to a settled position when one is given. Raises NotFound."""
+    store = BiographyStore(db)
+    return Life(task_id, await store.history(task_id, until), await store.time_spent(task_id, until))
 
 
-def steps(rows: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """Steps of events in the order of their positions, each with the state after it."""
-    told: list[Step] = []
-    for row in rows:
-        last = told[-1] if told else None
-        told.append(
-            Step(
-                row["position"],
-                row["version"],
-                row["type"],
-                row["actor"],
-                row["recorded_at"],
-                row["recorded_at"] - last.recorded_at if last else None,
-                row["data"],
-                row["state"],
-                changes(last.state if last else None, row["state"]),
-            )
-        )
-    return told
+def as_record(step: Step) -> dict[str, Any]:
+    """A step as JSON has it: the gap in milliseconds."""
+    record = asdict(step)
+    gap: timedelta | None = record.pop("gap")
+    return record | {"gap_ms": None if gap is None else gap / timedelta(milliseconds=1)}
 
 
-def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, tuple[Any, Any]]:
-    """Columns a person wants to see change, as (before, after); from nothing, those that hold something."""
-    if after is None:
-        return {}
-    old = before or {}
-    changed = {name: (old.get(name), value) for name, value in after.items() if old.get(name) != value}
-    return {name: pair for name, pair in sorted(changed.items()) if name not in PLUMBING}
+def runs(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
+    """The steps in order, with more than FEW of one type in a row together and every other one by itself."""
+    start = 0
+    for end in range(1, len(steps) + 1):
+        if end == len(steps) or steps[end].type != steps[start].type:
+            if end - start > FEW:
+                yield steps[start:end]
+            else:
+                yield from ([step] for step in steps[start:end])
+            start = end
+
+
+def last_failure(steps: Sequence[Step]) -> Step | None:
+    """The last step that tells of an error; None when nothing failed."""
+    return next((step for step in reversed(steps) if step.data.get("error_type")), None)

@@ -1,4 +1,4 @@
-"""The commands `annals tasks list|show|cancel|retry`, and the group with `enqueue`."""
+"""The commands `annals tasks list|show|cancel|retry`, and the group with `enqueue` and `why`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -13,6 +13,7 @@ from service.store.console import Time, actor, short, with_database
 from service.store.enqueue_command import enqueue_file
 from service.store.pool import Database
 from service.store.tasks import TaskFilter, TaskStore
+from service.store.why_command import why
 
 PAGE = 500
 LIST_COLUMNS = ["task_id", "type", "status", "queue", "attempt", "progress", "created_at", "note"]
@@ -21,15 +22,17 @@ ATTEMPT_COLUMNS = ["attempt", "status", "started_at", "duration_ms", "worker_id"
 
 @click.group()
 def tasks() -> None:
-    """Enqueue, list, show, cancel and retry tasks.
+    """Enqueue, list, show, explain, cancel and retry tasks.
 
     \b
     Example: annals tasks list --status running
              annals tasks show task-100000000
+             annals tasks why task-100000000
     """
 
 
 tasks.add_command(enqueue_file)
+tasks.add_command(why)
 
 
 @tasks.command("list")

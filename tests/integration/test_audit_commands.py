@@ -88,29 +88,6 @@ def test_an_unknown_read_model_ends_with_3_and_the_known_ones(lived: str) -> Non
         assert "Read model not found: nope" in done.stderr and "background_tasks" in done.stderr
 
 
-def test_a_replay_tells_each_event_with_the_state_after_it(lived: str) -> None:
-    told = records(annals(lived, "audit", "replay", "t-1", "--json"))
-    assert [step["type"] for step in told] == ["task.enqueued", "task.started", "task.completed"]
-    assert [step["state"]["status"] for step in told] == ["pending", "running", "completed"]
-    assert told[1]["actor"] == "worker:w-1"
-    assert told[0]["gap_ms"] is None and told[1]["gap_ms"] > 0
-    assert told[2]["state"]["result"] == 42
-    until = records(annals(lived, "audit", "replay", "t-1", "--until", str(told[1]["position"]), "--json"))
-    assert until == told[:2]
-
-
-def test_a_replay_in_a_pipe_is_plain_columns(lived: str) -> None:
-    lines = annals(lived, "audit", "replay", "t-1").stdout.splitlines()
-    assert lines[0].split() == ["version", "recorded_at", "gap", "type", "status", "actor", "changes"]
-    assert len(lines) == 4 and "task.completed" in lines[3] and "result 42" in lines[3]
-
-
-def test_a_replay_of_what_is_not_there_ends_with_3(lived: str) -> None:
-    done = annals(lived, "audit", "replay", "nope")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "Task not found: nope" in done.stderr
-
-
 @pytest.mark.parametrize("command", [("verify",), ("rebuild", "background_tasks")])
 def test_an_interruption_cuts_the_chunk_off_and_ends_with_130(lived: str, command: tuple[str, ...]) -> None:
     """A lock holds it back at its first chunk, and is not let go: the statement itself is given up."""

@@ -1,6 +1,5 @@
-"""The pure parts of the audit: explaining a row, telling a life."""
+"""The pure parts of the audit: explaining a row, sizing a chunk."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +7,6 @@ import pytest
 from service.audit.explaining import differing_columns, explain, finding_of
 from service.audit.findings import FAULTS, MEANINGS, fault_of, kind_of
 from service.audit.reader import Chunk
-from service.audit.replay import changes, steps
-from service.audit.timeline import described, duration, lines
 
 BORN = {"status": "pending", "attempt": 0, "error": None}
 RUNS = {"status": "running", "attempt": 1, "error": None}
@@ -153,82 +150,3 @@ def test_a_chunk_grows_and_shrinks_to_its_time_within_bounds() -> None:
     assert (chunk.after(0.01).streams, chunk.after(100).streams) == (2000, 500)
     assert (Chunk(60, 240, 1.0).after(9).streams, Chunk(9_000, 9, 1.0).after(0.1).streams) == (50, 10_000)
     assert Chunk(7, 7).after(9) == Chunk(7, 7), "without a time it stays"
-
-
-@pytest.mark.parametrize(
-    ("gap", "words"),
-    [
-        (timedelta(microseconds=3210), "3.21 ms"),
-        (timedelta(seconds=41), "41 s"),
-        (timedelta(minutes=5), "5 min"),
-        (timedelta(hours=2.5), "2.5 h"),
-        (timedelta(days=3), "3 d"),
-        (timedelta(0), "0 ms"),
-    ],
-)
-def test_durations_are_told_as_people_say_them(gap: timedelta, words: str) -> None:
-    assert duration(gap) == words
-
-
-def life() -> list[dict[str, Any]]:
-    born = {
-        "status": "pending",
-        "task_type": "noop",
-        "priority": 5,
-        "attempt": 0,
-        "subject": None,
-        "version": 1,
-    }
-    runs = born | {"status": "running", "attempt": 1, "worker_id": "w-1", "version": 2}
-    ends = runs | {"status": "completed", "result": {"text": "x" * 100}, "version": 3, "worker_id": "w-2"}
-    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    told = [
-        ("task.enqueued", born),
-        ("task.started", runs),
-        ("task.completed", ends),
-        ("agent.deleted", None),
-    ]
-    return [
-        {
-            "position": 10 * n,
-            "version": n,
-            "type": kind,
-            "actor": "psql:me",
-            "recorded_at": at + (n - 1) * timedelta(seconds=2),
-            "data": {"n": n},
-            "state": state,
-        }
-        for n, (kind, state) in enumerate(told, 1)
-    ]
-
-
-def test_a_step_tells_what_it_changed_and_the_gap_before_it() -> None:
-    told = steps(life())
-    assert [step.gap for step in told] == [None, *[timedelta(seconds=2)] * 3]
-    assert told[1].changes == {"attempt": (0, 1), "worker_id": (None, "w-1")}
-    assert [step.status for step in told] == ["pending", "running", "completed", "gone"]
-    assert told[3].changes == {}
-
-
-def test_plumbing_is_no_change_for_a_person() -> None:
-    assert changes({"version": 1, "lease": None}, {"version": 2, "lease": 2}) == {}
-
-
-def test_a_timeline_has_a_line_for_each_event_and_one_for_what_it_changed() -> None:
-    text = [line.plain for line in lines(steps(life()))]
-    assert (
-        text[0].startswith("● 2026-01-02 03:04:05.000Z")
-        and "task.enqueued" in text[0]
-        and text[0].endswith("#10")
-    )
-    assert text[1].endswith("priority 5, task_type noop")
-    assert "+2 s" in text[2] and "running" in text[2]
-    assert text[3].endswith("attempt 1, worker_id w-1")
-    assert "worker_id w-1 → w-2" in text[5] and "…" in text[5]
-    assert "gone" in text[6] and len(text) == 7
-
-
-def test_a_step_as_a_record_has_its_gap_in_milliseconds() -> None:
-    first, second = steps(life())[:2]
-    assert (first.as_record()["gap_ms"], second.as_record()["gap_ms"]) == (None, 2000)
-    assert described(second) == "attempt 1, worker_id w-1"

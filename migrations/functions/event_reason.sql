@@ -1,0 +1,22 @@
+-- Why an event of a task happened, in one line, as far as the event itself says; NULL when nothing needs a reason.
+--
+--   SELECT type, event_reason(type, data) FROM events WHERE stream_id = 'task-100000001' ORDER BY version;
+
+CREATE FUNCTION event_reason(type text, data jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN type IN ('task.retry_scheduled', 'task.failed', 'task.timed_out')
+        THEN concat(nullif(concat_ws(': ', data ->> 'error_type',
+                           split_part(coalesce(data ->> 'error_message', data ->> 'error'), E'\n', 1)), ''),
+                    ' (' || replace(data ->> 'reason', '_', ' ') || ')')
+    WHEN type = 'task.released' THEN 'released at shutdown'
+    WHEN type = 'task.rescued' THEN format('rescued from worker %s', data ->> 'worker_id')
+    WHEN type = 'task.snoozed' THEN coalesce(data ->> 'reason', 'put off by its handler')
+    WHEN type = 'task.cancelled' AND data ? 'worker_id' AND NOT data ? 'reason'
+        THEN format('cancelled while worker %s was lost', data ->> 'worker_id')
+    WHEN type = 'task.completion_refused'
+        THEN format('worker %s reported %s under lease %s, which it no longer held',
+                    data ->> 'worker_id', data ->> 'would_have_been', data ->> 'lease')
+    WHEN type = 'agent.deleted' THEN 'its agent was deleted'
+    ELSE data ->> 'reason'
+END;

@@ -1,0 +1,1 @@
+SELECT phase, seconds, share FROM task_time_spent($1, $2)

@@ -1,0 +1,1 @@
+SELECT task_id, status, blocked, reason, sentence, facts FROM why_pending($1)
