@@ -12,7 +12,7 @@ from typing import Any
 from service.audit.findings import Claim, Finding, Row, kind_of
 
 # A line for a person; --json has every claim.
-CLAIMS_TOLD, VALUE_LENGTH = 3, 48
+CLAIMS_TOLD, COLUMNS_TOLD, VALUE_LENGTH = 3, 5, 48
 Steps = Sequence[Mapping[str, Any]]
 
 
@@ -22,7 +22,7 @@ def finding_of(read_model: str, stream: str, row: Mapping[str, Any], steps: Step
     kind = kind_of(kept, folded)
     if kept is None or folded is None:
         detail = _made(read_model, stream, steps) if kept is None else _not_made(read_model, stream, steps)
-        return Finding(kind, read_model, stream, row["row_key"], detail=detail if steps else "")
+        return Finding(kind, read_model, stream, row["row_key"], detail=detail)
     claims = tuple(_claim(name, kept, folded, steps) for name in differing_columns(kept, folded))
     columns = tuple(claim.column for claim in claims)
     version, unexplained = explain(kept, [(step["version"], step["state"]) for step in steps])
@@ -82,7 +82,7 @@ def _made(read_model: str, stream: str, steps: Steps) -> str:
     for step in steps:
         maker = step if before is None and step["state"] is not None else maker
         before = step["state"]
-    return f"{_named(maker, stream)} makes the row; {read_model} has none" if maker else ""
+    return f"{_named(maker, stream) if maker else 'the log'} makes the row; {read_model} has none"
 
 
 def _not_made(read_model: str, stream: str, steps: Steps) -> str:
@@ -91,14 +91,16 @@ def _not_made(read_model: str, stream: str, steps: Steps) -> str:
         taker = step if before is not None and step["state"] is None else taker
         before = step["state"]
     if taker is None:
-        return f"no event of the stream makes the row; {read_model} has it"
+        return f"no event makes the row; {read_model} has it"
     return f"{_named(taker, stream)} takes the row away; {read_model} still has it"
 
 
 def _outdated(read_model: str, stream: str, kept: Row, columns: Sequence[str], steps: Steps) -> str:
     at = max(n for n, step in enumerate(steps) if step["state"] == kept)
     unseen = f", and does not know {_named(steps[at + 1], stream)}" if at + 1 < len(steps) else ""
-    return f"{read_model} is as after {_named(steps[at], stream)}{unseen}: {', '.join(columns)}"
+    more = f" and {len(columns) - COLUMNS_TOLD} more" if len(columns) > COLUMNS_TOLD else ""
+    told = ", ".join(columns[:COLUMNS_TOLD]) + more
+    return f"{read_model} is as after {_named(steps[at], stream)}{unseen}: {told}"
 
 
 def _contradiction(read_model: str, claims: Sequence[Claim], kept: Row, unexplained: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.audit.explaining import differing_columns, explain, finding_of
-from service.audit.findings import FAULTS, MEANINGS, fault_of, kind_of
+from service.audit.findings import FAULTS, fault_of, kind_of
 from service.audit.reader import Chunk
 
 BORN = {"status": "pending", "attempt": 0, "error": None}
@@ -87,14 +87,14 @@ GONE = {"version": 2, "type": "agent.deleted", "position": 40, "stream": "agent/
             "position 20): attempt, error, status",
         ),
         (None, ENDS, STEPS, "event 1 (task.enqueued, position 10) makes the row; t has none"),
-        (None, ENDS, [], MEANINGS["missing"]),
+        (None, ENDS, [], "the log makes the row; t has none"),
         (
             ENDS,
             None,
             [*STEPS, GONE],
             "event 2 of agent/a (agent.deleted, position 40) takes the row away; t still has it",
         ),
-        (ENDS, None, [GONE], "no event of the stream makes the row; t has it"),
+        (ENDS, None, [GONE], "no event makes the row; t has it"),
         (
             {"version": 4, "status": "x"},
             {"version": 3, "status": "failed"},
