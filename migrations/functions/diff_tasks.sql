@@ -1,6 +1,6 @@
--- What tasks did after one position and up to another, by type: how many were created, started, ended in which way,
--- and how long their attempts took and waited (median and 95th percentile, in milliseconds).
+-- What tasks did after one position and up to another, by type: created, started, ended, how long they ran and waited.
 --
+-- Durations and waits are medians and 95th percentiles in milliseconds.
 -- From the log alone, so that retention changes nothing. Duration is that of attempts that completed, failed or
 -- timed out there; waiting is that of attempts that started there, from when they could have: queued, and due.
 -- retry_scheduled are failed attempts that will be tried again, retried is what people retried by hand.
