@@ -126,6 +126,9 @@ def _responses(route: Route, schemas: References) -> Json:
     if route.method in WRITES and not route.stream:
         position = {"description": "Position of the last event written.", "schema": {"type": "integer"}}
         success["headers"] = {"X-Position": position}
+    elif route.query and "at" in route.query.model_fields:
+        position = {"description": "With `at`: the position answered.", "schema": {"type": "integer"}}
+        success["headers"] = {"X-Position": position}
     problem = {"application/problem+json": {"schema": schemas[(Problem, "serialization")]}}
     errors = sorted({*route.errors, *_usual_errors(route)})
     return {str(status): success} | {

@@ -3,14 +3,17 @@
     python tests/benchmarks/travel_writes.py postgresql://user@host/annals_travel --rounds 5
 
 The database is dropped and made anew. In each round both variants start from empty tables. Medians of tasks a
-second, and WAL bytes a task, are printed; one task in ten belongs to an agent.
+second, of the CPU time of the server (from /proc: run it there) and of WAL a task are printed; one task in
+ten belongs to an agent.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import time
+from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
@@ -30,13 +33,20 @@ DRAIN = """
         array_fill('{}'::jsonb, ARRAY[$1]), ring => false)
 """
 
+TICKS = os.sysconf("SC_CLK_TCK")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 async def one_round(
     db: Connection, definitions: dict[str, str], with_indexes: bool, tasks: int
 ) -> list[float]:
-    """Enqueue/s, drain/s and WAL bytes a task, from empty tables."""
+    """Enqueue/s, drain/s, CPU microseconds and WAL bytes a task, from empty tables."""
     await db.execute(EMPTY)
     await db.execute(f"DROP INDEX IF EXISTS {', '.join(INDEXES)}")
     for definition in definitions.values() if with_indexes else ():
@@ -46,15 +56,21 @@ async def one_round(
     batch = json.dumps(
         [{"task_type": "noop"} | ({"subject": AGENT} if n % 10 == 0 else {}) for n in range(BATCH)]
     )
-    began = time.perf_counter()
+    pid = db.get_server_pid()
+    used, began = cpu_seconds(pid), time.perf_counter()
     for _ in range(tasks // BATCH):
         await db.fetchval(ENQUEUE, batch)
     enqueued = time.perf_counter()
     for _ in range(tasks // BATCH):
         assert await db.fetchval(DRAIN, BATCH) == BATCH
-    drained = time.perf_counter()
+    drained, used = time.perf_counter(), cpu_seconds(pid) - used
     after = await db.fetchval("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
-    return [tasks / (enqueued - began), tasks / (drained - enqueued), float(after - before) / tasks]
+    return [
+        tasks / (enqueued - began),
+        tasks / (drained - enqueued),
+        used * 1e6 / tasks,
+        float(after - before) / tasks,
+    ]
 
 
 async def main() -> None:
@@ -73,9 +89,9 @@ async def main() -> None:
     assert set(definitions) == set(INDEXES), "an index has another name now"
     figures: dict[bool, list[list[float]]] = {True: [], False: []}
     for number in range(options.rounds * 2):
-        variant = number % 2 == 0
+        variant = number % 4 in (0, 3)  # neither always follows the other
         figures[variant].append(await one_round(db, definitions, variant, options.tasks))
-    print(f"{'':12}{'enqueue/s':>12}{'drain/s':>12}{'WAL B/task':>12}")
+    print(f"{'':12}{'enqueue/s':>12}{'drain/s':>12}{'CPU us/task':>12}{'WAL B/task':>12}")
     for variant, name in ((True, "with"), (False, "without")):
         told = [statistics.median(column) for column in zip(*figures[variant], strict=True)]
         print(f"{name:12}" + "".join(f"{figure:12,.0f}" for figure in told))

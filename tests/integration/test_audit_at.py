@@ -132,5 +132,22 @@ def test_interrupted_while_it_counts_it_ends_with_130(lived: str) -> None:
     assert (process.returncode, output) == (130, "")
 
 
+def test_a_role_that_only_reads_reads_the_past_too(lived: str) -> None:
+    with psycopg.connect(lived, autocommit=True) as owner:
+        owner.execute("REVOKE EXECUTE ON FUNCTION extend_depth_marks(integer, integer) FROM CURRENT_USER")
+    done = annals(lived, "audit", "at", "4")
+    assert done.returncode == 0 and "t-1" in done.stdout, done.stderr
+
+
+def test_a_list_is_longer_than_a_page(lived: str) -> None:
+    with psycopg.connect(lived, autocommit=True) as connection:
+        connection.execute(
+            'SELECT count(*) FROM enqueue_tasks((SELECT jsonb_agg(\'{"task_type": "noop"}\'::jsonb)'
+            " FROM generate_series(1, 2100)))"
+        )
+    place, _, *tasks = records(annals(lived, "audit", "at", "2099-01-01", "--limit", "9999", "--json"))
+    assert place["position"] == 2105 and len({task["task_id"] for task in tasks}) == len(tasks) == 2101
+
+
 def test_help_has_an_example(lived: str) -> None:
     assert "Example: annals audit at" in annals(lived, "audit", "at", "--help").stdout
