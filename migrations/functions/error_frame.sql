@@ -15,22 +15,25 @@ CREATE FUNCTION error_frame(traceback text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    _library   constant text := '/(site|dist)-packages/|/lib(64)?/python[0-9.]+t?/|/Lib/|^<|/service/(worker|store|model)/';
-    _raised    text[] := string_to_array(split_part(error_frame.traceback, '+-+---', 1), 'Traceback (most recent call last):');
-    _frames    text[] := string_to_array(_raised[cardinality(_raised)], 'File "');
-    _line      text;
-    _file      text;
-    _innermost text;
+    _library  constant text := '/(site|dist)-packages/|/lib(64)?/python[0-9.]+t?/|/Lib/|^<|/service/(worker|store|model)/';
+    _raised   text[] := string_to_array(split_part(error_frame.traceback, '+-+---', 1), 'Traceback (most recent call last):');
+    _frames   text[] := string_to_array(_raised[cardinality(_raised)], 'File "');
+    _line     text;
+    _place    text COLLATE "C";
+    _is_own   boolean;
+    _file     text COLLATE "C";
+    _function text;
 BEGIN
     FOR _n IN REVERSE coalesce(cardinality(_frames), 0) .. 2 LOOP
         _line := split_part(_frames[_n], E'\n', 1);
         CONTINUE WHEN _line NOT LIKE '%", line %, in _%' OR _line LIKE '%, in <%comp>';
-        _file := replace(split_part(_line, '"', 1), '\', '/');
-        IF _innermost IS NULL OR _file COLLATE "C" !~ _library THEN
-            _innermost := regexp_replace(substring(_file from '(?:[^/]+/)?[^/]+$') COLLATE "C", '[0-9]+(?=[^/]*/)', '<n>', 'g')
-                          || ':' || btrim(split_part(_line, ', in ', 2));
-            EXIT WHEN _file COLLATE "C" !~ _library;
+        _place := replace(split_part(_line, '"', 1), '\', '/');
+        _is_own := _place !~ _library;
+        IF _is_own OR _file IS NULL THEN
+            _file := _place;
+            _function := btrim(split_part(_line, ', in ', 2));
         END IF;
+        EXIT WHEN _is_own;
     END LOOP;
-    RETURN _innermost;
+    RETURN regexp_replace(substring(_file from '(?:[^/]+/)?[^/]+$'), '[0-9]+(?=[^/]*/)', '<n>', 'g') || ':' || _function;
 END $$;

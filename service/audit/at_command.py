@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import click
 
+from service.audit.counting import count_log
 from service.audit.moments import Moment
-from service.audit.running import INTERRUPTED, progress_bar, with_audit
+from service.audit.running import INTERRUPTED, with_audit
 from service.cli import Context, emit_json_lines, json_option
 from service.model.task import STATUSES, Task
 from service.store.console import short
@@ -17,8 +17,6 @@ from service.store.pool import Database
 from service.store.tasks import TaskFilter
 from service.store.travel import PastDepth, PastStore
 
-# So many events are read on the way without being counted first.
-BRIEF = 100_000
 PAGE = 1000
 DEPTH_COLUMNS = ["queue", "class", "paused", *STATUSES]
 TASK_COLUMNS = [
@@ -94,27 +92,10 @@ def at(
             await _show_task(look, task_id)
             return 0
         only = TaskFilter(task_types or None, statuses or None, queue)
-        is_done = await _count(look, stop) and await _show_all(look, only, limit, stop)
+        is_done = await count_log(context, past, position, stop) and await _show_all(look, only, limit, stop)
         return 0 if is_done else INTERRUPTED
 
     with_audit(context, work)
-
-
-async def _count(look: Look, stop: asyncio.Event) -> bool:
-    """Count the log up to the position where nobody has yet; False when that was interrupted."""
-    reached, before = await look.past.extend_depth_marks(), -1
-    is_long = look.position - reached > BRIEF
-    words = "counting the log, once"
-    with progress_bar(look.context, words, look.position) if is_long else nullcontext(_silent) as tell:
-        # Another process that counts at the moment is not waited for: the rest is then read on the way.
-        while before < reached < look.position and not stop.is_set():
-            tell(reached, words)
-            before, reached = reached, await look.past.extend_depth_marks()
-    return not stop.is_set()
-
-
-def _silent(_: int, __: str) -> None:
-    """Instead of a bar, for what is done before anybody could see it."""
 
 
 async def _show_all(look: Look, only: TaskFilter, limit: int, stop: asyncio.Event) -> bool:

@@ -9,14 +9,16 @@ from typing import TypeVar
 import click
 
 from service.audit import diff_tables
-from service.audit.moments import Moment, settle
+from service.audit.counting import count_log
+from service.audit.moments import Moment
 from service.audit.running import INTERRUPTED, progress_bar, with_audit
 from service.cli import Context, emit_json_lines, json_option
 from service.errors import Invalid
-from service.store.diff import SECTIONS, Diff
+from service.store.diff import SECTIONS
 from service.store.diff import diff as compare
 from service.store.log import LogReader
 from service.store.pool import Database
+from service.store.travel import PastStore
 
 Result = TypeVar("Result")
 
@@ -39,7 +41,18 @@ def diff(context: Context, a: int | datetime, b: int | datetime | None) -> None:
     """
 
     async def work(db: Database, stop: asyncio.Event) -> int:
-        found = await until_stopped(_compare(context, db, a, b), stop)
+        past = PastStore(db)
+        earlier = await past.settle(a)
+        later = await LogReader(db).stable_position() if b is None else await past.settle(b)
+        if earlier > later:
+            raise Invalid(
+                f"A (position {earlier:,}) lies after B (position {later:,}).",
+                hint="Swap them: annals audit diff B A",
+            )
+        if not await count_log(context, past, later, stop):
+            return INTERRUPTED
+        with progress_bar(context, "comparing", len(SECTIONS), "sections") as tell:
+            found = await until_stopped(compare(db, earlier, later, tell), stop)
         if found is None:
             return INTERRUPTED
         if context.as_json:
@@ -49,18 +62,6 @@ def diff(context: Context, a: int | datetime, b: int | datetime | None) -> None:
         return 0
 
     with_audit(context, work)
-
-
-async def _compare(context: Context, db: Database, a: int | datetime, b: int | datetime | None) -> Diff:
-    earlier = await settle(db, a)
-    later = await LogReader(db).stable_position() if b is None else await settle(db, b)
-    if earlier > later:
-        raise Invalid(
-            f"A (position {earlier:,}) lies after B (position {later:,}).",
-            hint="Swap them: annals audit diff B A",
-        )
-    with progress_bar(context, "comparing", len(SECTIONS), "sections") as tell:
-        return await compare(db, earlier, later, tell)
 
 
 async def until_stopped(work: Awaitable[Result], stop: asyncio.Event) -> Result | None:

@@ -1,20 +1,22 @@
 """The command `annals errors`: what fails, in groups, and one group with its last occurrences."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
+from rich.console import Console
 
 from service.cli import Context, emit_json_lines, json_option
 from service.errors import NotFound
 from service.model.error_group import GROUP_STATES, ErrorGroup, GroupState, Occurrence
 from service.store.console import Time, short, with_database
 from service.store.error_groups import RECENT, SEEN, ErrorFilter, ErrorStore
+from service.store.error_listing import show, sparkline
 from service.store.pool import Database
 
 PAGE = 200
-LEVELS = "▁▂▃▄▅▆▇█"
 LIST_COLUMNS = [
     *(
         "id",
@@ -77,6 +79,8 @@ def errors(
     found = with_database(context, lambda db: _collect(ErrorStore(db), only, limit))
     if context.as_json:
         emit_json_lines(map(asdict, found))
+    elif found and sys.stdout.isatty():
+        show(Console(), found)
     elif found:
         context.table("Errors", LIST_COLUMNS, map(_line, found))
     else:
@@ -118,12 +122,6 @@ def _show(
     context.table("Occurrences", OCCURRENCE_COLUMNS, map(_occurrence_line, occurrences))
     if sample := next((each for each in occurrences if each.traceback), None):
         context.say(f"\nTraceback of {sample.task_id}, attempt {sample.attempt}:\n{sample.traceback}")
-
-
-def sparkline(trend: Sequence[int]) -> str:
-    """One character for each count, its height relative to the highest; a dot for none."""
-    most = max(trend, default=0)
-    return "".join(LEVELS[(count * len(LEVELS) - 1) // most] if count else "·" for count in trend)
 
 
 def _line(group: ErrorGroup) -> Sequence[object]:

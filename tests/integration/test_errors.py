@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.store.error_commands import sparkline
+from service.model.error_group import ErrorGroup
+from service.store.error_listing import lines, sparkline
 from tests.api_server import Api, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,6 +176,20 @@ async def test_the_command_lists_groups_and_shows_one(api: Api, database: str) -
     unknown = annals(database, "errors", "e1-none")
     assert unknown.returncode == 3 and "annals errors" in unknown.stderr
     assert annals(database, "errors", "--since", "soon").returncode == 2
+
+
+def test_a_terminal_shows_two_lines_for_each_group() -> None:
+    at = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    shown = ErrorGroup(
+        *("e1-0a1b2c3d4e5f", "charge", "KeyError", "<text>", "shop/tasks.py:charge", "new", 3, 1, 2, 1),
+        *(1, at, 9, at, "task-1", 3, "'order-17'", (0, 1, 2)),
+    )
+    first, second = (text.plain for text in lines([shown]))
+    assert first == (
+        "● e1-0a1b2c3d4e5f  new      charge KeyError         3 in 1 task  ·▄█"
+        "  2026-01-31 12:00:00 … 2026-01-31 12:00:00Z"
+    )
+    assert second == "│ <text>  shop/tasks.py:charge  e.g. 'order-17'"
 
 
 @pytest.mark.parametrize(("trend", "line"), [((), ""), ((0, 0), "··"), ((1, 8, 0, 4), "▁█·▄"), ((1,), "█")])
