@@ -92,6 +92,7 @@ async def _made(dsn: str, params: dict[str, dict[str, Any]], folder: Path) -> di
         await bench.tasks.cancel([ids["cancelled"]], "not needed", actor="test")
         for task_id in ids.values():
             await bench.until(task_id, *ENDED)
+        ids["never_started"] = await bench.enqueue("order", amount=3, options={"run_at": "2099-01-01T00:00Z"})
         for name, task_id in ids.items():
             made[name] = folder / f"{name}.zip"
             made[name].write_bytes(await _bundle(bench, dsn, task_id))
@@ -212,6 +213,14 @@ def test_each_attempt_begins_with_its_own_checkpoint(bundles: dict[str, Path], e
 def test_a_snooze_is_an_outcome_like_others(bundles: dict[str, Path], elsewhere: Elsewhere) -> None:
     done = elsewhere.replay(bundles["later"], "--attempt", 1)
     assert done.returncode == 0 and "reproduced: snoozed, as there" in done.stdout
+
+
+def test_a_task_that_never_started_runs_as_its_first_attempt(
+    bundles: dict[str, Path], elsewhere: Elsewhere
+) -> None:
+    done = elsewhere.replay(bundles["never_started"])
+    assert done.returncode == 1 and "order, attempt 1" in done.stdout
+    assert "nothing to compare: it was never started there; completed here" in done.stdout
 
 
 def test_what_others_decided_is_not_reproduced_and_told(
