@@ -183,7 +183,7 @@ def test_what_a_handler_decides_is_reproduced(
     done = elsewhere.replay(bundles[name])
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"reproduced: {REPRODUCED[name]}"
-    assert "Here: no database, no network, no other processes" in done.stdout
+    assert "Here: no database, no network" in done.stdout
 
 
 def test_the_report_tells_what_the_handler_did_and_its_prints_stay_apart(
@@ -254,6 +254,8 @@ def test_databases_of_the_handlers_own_are_refused_in_python_and_in_c(
 ) -> None:
     python = elsewhere.replay(bundles["reach_asyncpg"])
     assert python.returncode == 1 and "the network is refused in replay-local: connect to" in python.stdout
+    if "no network for Python code" in python.stdout:
+        pytest.skip("this system has no filter for what C code does")
     libpq = elsewhere.replay(bundles["reach_libpq"])
     assert libpq.returncode == 1 and "failed with an OperationalError here" in libpq.stdout
 
