@@ -1,5 +1,6 @@
 """What goes into a debug bundle: one task, as the log and the database know it, read in one snapshot."""
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from service.audit.bundle_file import as_json
 from service.audit.environment import environment, secrets_of
 from service.audit.lines import Digest, Header, RawEvent, Selection, print_event, print_time
 from service.audit.reader import QUERIES, snapshot
+from service.audit.sinks import LineSink
 from service.errors import NotFound
 from service.settings import Settings
 from service.store.pool import Database
@@ -58,7 +60,7 @@ async def collect(db: Database, settings: Settings, task_id: str) -> tuple[Membe
         "README.txt": _readme(task, facts).encode(),
         "task.json": as_json(task),
         "events.jsonl": _export(events, around["epoch"], now),
-        "related.jsonl": _lines(related, Digest()),
+        "related.jsonl": _lines(related),
         "environment.json": as_json(environment(settings, owner, around["postgresql"])),
     }
     return members, facts
@@ -106,12 +108,15 @@ def _export(events: Sequence[RawEvent], epoch: str, now: datetime) -> bytes:
     """The task's events as `annals audit export --task` writes them, so that they can be imported."""
     selected = Selection(tasks=(events[0].stream_id,))
     header = Header(epoch, events[0].position, events[-1].position, __version__, now, selected)
+    file = io.BytesIO()
+    sink = LineSink(file, header)
+    sink.write(events)
+    sink.finish()
+    return file.getvalue()
+
+
+def _lines(events: Iterable[RawEvent]) -> bytes:
     digest = Digest()
-    lines = _lines(events, digest)
-    return f"{header.line()}\n".encode() + lines + f"{digest.footer()}\n".encode()
-
-
-def _lines(events: Iterable[RawEvent], digest: Digest) -> bytes:
     return "".join(f"{print_event(event, digest.add(event))}\n" for event in events).encode()
 
 
@@ -126,7 +131,9 @@ def _readme(task: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         f"{len(task['attempts'])} attempts, {facts['related']} events on other streams\n",
         "Run it again, without a database and without effects outside:\n"
         "  annals replay-local THIS_FILE --import MODULE"
-        + (f"      (attempt {last['attempt']} unless --attempt says another)\n" if last else "\n"),
+        + (f"      (attempt {last['attempt']} unless --attempt says another)\n" if last else "\n")
+        + "Or look at it in an empty database of your own (annals migrate):\n"
+        "  unzip -p THIS_FILE events.jsonl | annals audit import -\n",
         "It holds what the log holds of the task: parameters, results, error messages.\n"
         "Look at them before you pass it on.\n",
     ]

@@ -141,7 +141,7 @@ async def _show_failure(client: Client, screen: Screen) -> Run | None:
         return None
     runs = await failure.try_packages(client)
     answers = await failure.results(client, runs)
-    screen.heading("Which Pythons some packages support, by a task with a mistake in it")
+    screen.heading("A task with a mistake in it: which versions of Python does a package support?")
     screen.table(report.PACKAGES, list(map(report.package, runs, answers)))
     return failure.failed_of(runs)
 

@@ -17,14 +17,14 @@ from service.worker.outcomes import Fail, Retry, Snooze
 from service.worker.registry import DEFAULT, TaskType
 
 MOST_PACKAGES = 5
-# A file from somebody else does not choose what is imported, except from this distribution.
-OWN = "service."
+# A file from somebody else does not choose what is imported, except among the handlers of this distribution.
+OWN, HANDLERS = "service.", ".handlers"
 
 
 def handler_of(evidence: Evidence, modules: Sequence[str], subjects: Sequence[str]) -> TaskType:
     """Import modules, the service's own first, and find the task's type. Raises NotFound and Invalid."""
     owner = str(evidence.type_there.get("owner") or "").partition(":")[0]
-    own = [owner] if owner.startswith(OWN) else []
+    own = [owner] if owner.startswith(OWN) and owner.endswith(HANDLERS) else []
     import_modules([*(f"{subject}.handlers" for subject in subjects), *own, *modules])
     name = evidence.task["task_type"]
     if name not in DEFAULT:

@@ -43,8 +43,8 @@ class Replay:
 @click.option(
     "--import", "imports", multiple=True, metavar="MODULE", help="The module that defines the task."
 )
-@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Not the last that failed.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Another deadline.")
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Another attempt than the default.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds it may take.")
 @click.option("--pdb", "debug", is_flag=True, help="Stop in the debugger where the handler fails.")
 @click.option("--allow-network", is_flag=True, help="Let the handler reach the network.")
 @click.option("--allow-processes", is_flag=True, help="Let it start other processes, and signal them.")

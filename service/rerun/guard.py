@@ -37,6 +37,10 @@ NO_DIRECTORY = -1
 class Refused(PermissionError):
     """The handler tried something that would be felt outside."""
 
+    def __str__(self) -> str:
+        # An OSError that somebody gave a file name on its way shows that and its number instead.
+        return str(self.args[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

@@ -19,8 +19,8 @@ class NoDatabaseHere(AnnalsError):
 
     def __init__(self) -> None:
         super().__init__(
-            "replay-local has no database, and this handler uses ctx.db; run its task on a copy of the log "
-            "instead: annals audit import, annals tasks retry, annals worker"
+            "replay-local has no database, and this handler uses ctx.db; run its task on a copy instead: "
+            "annals audit import, annals tasks retry, annals worker"
         )
 
 

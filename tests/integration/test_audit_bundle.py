@@ -15,6 +15,8 @@ from service.audit.bundle_file import MEMBERS, Bundle, pack, read
 from service.audit.lines import Digest, parse_event, parse_footer, parse_header
 from service.settings import load
 from service.store.pool import Database
+from tests import conftest
+from tests.conftest import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PREPARE = (
@@ -117,6 +119,23 @@ async def test_the_events_are_an_export_of_the_task(database: str, tmp_path: Pat
     assert [event.type for event in events] == ["task.enqueued", "task.started", "task.completed"]
     assert '"n": 1.50' in events[0].data, "numbers keep their digits"
     assert parse_footer(last) == (3, digest.hexdigest())
+
+
+async def test_the_events_can_be_imported_by_themselves(
+    database: str, server: Server, template: str, tmp_path: Path
+) -> None:
+    live(database, "t-1", *FATES["is-retried"][0], lease=6)
+    bundle = await bundled(database, "t-1", tmp_path)
+    (tmp_path / "events.jsonl").write_bytes(bundle.members["events.jsonl"])
+    with conftest._clone(server, template) as copy:
+        done = annals(copy, "audit", "import", "events.jsonl", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        with psycopg.connect(copy) as connection:
+            (row,) = connection.execute("SELECT to_jsonb(t) - 'lane' FROM background_tasks t").fetchone() or (
+                {},
+            )
+    there = bundle.read_json("task.json")["row"]
+    assert row == {name: value for name, value in there.items() if name != "lane"}
 
 
 async def test_causes_and_effects_on_other_streams_are_there(database: str, tmp_path: Path) -> None:

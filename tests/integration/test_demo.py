@@ -66,6 +66,21 @@ def test_the_failing_task_of_the_demo_fails_in_the_same_way_on_another_machine(
     assert done.stdout.endswith("reproduced: the same ValueError with the same message\n")
 
 
+def test_where_no_worker_has_the_failing_task_the_demo_leaves_it_out(database: str) -> None:
+    environment = dict(os.environ) | {"DATABASE_URL": database, "ANNALS_ENV": "test"}
+    command = [sys.executable, "-m", "service", "up"]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout is not None
+            url = next(line.split("http")[1].split()[0] for line in service.stdout if "API" in line)
+            next(line for line in service.stdout if "Ready" in line)
+            done = annals("demo", "--url", f"http{url}", "--key", "test-key")
+        finally:
+            service.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "with a mistake in it" not in done.stdout and "audit bundle" not in done.stdout
+
+
 def test_without_a_service_the_demo_says_how_to_start_one() -> None:
     done = annals("demo", "--url", "http://127.0.0.1:9")
     assert done.returncode == 5

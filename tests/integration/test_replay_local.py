@@ -92,6 +92,7 @@ async def _made(dsn: str, params: dict[str, dict[str, Any]], folder: Path) -> di
         await bench.tasks.cancel([ids["cancelled"]], "not needed", actor="test")
         for task_id in ids.values():
             await bench.until(task_id, *ENDED)
+        ids["never_started"] = await bench.enqueue("order", amount=3, options={"run_at": "2099-01-01T00:00Z"})
         for name, task_id in ids.items():
             made[name] = folder / f"{name}.zip"
             made[name].write_bytes(await _bundle(bench, dsn, task_id))
@@ -182,7 +183,7 @@ def test_what_a_handler_decides_is_reproduced(
     done = elsewhere.replay(bundles[name])
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"reproduced: {REPRODUCED[name]}"
-    assert "Here: no database, no network, no other processes" in done.stdout
+    assert "Here: no database, no network" in done.stdout
 
 
 def test_the_report_tells_what_the_handler_did_and_its_prints_stay_apart(
@@ -212,6 +213,14 @@ def test_each_attempt_begins_with_its_own_checkpoint(bundles: dict[str, Path], e
 def test_a_snooze_is_an_outcome_like_others(bundles: dict[str, Path], elsewhere: Elsewhere) -> None:
     done = elsewhere.replay(bundles["later"], "--attempt", 1)
     assert done.returncode == 0 and "reproduced: snoozed, as there" in done.stdout
+
+
+def test_a_task_that_never_started_runs_as_its_first_attempt(
+    bundles: dict[str, Path], elsewhere: Elsewhere
+) -> None:
+    done = elsewhere.replay(bundles["never_started"])
+    assert done.returncode == 1 and "order, attempt 1" in done.stdout
+    assert "nothing to compare: it was never started there; completed here" in done.stdout
 
 
 def test_what_others_decided_is_not_reproduced_and_told(
@@ -245,6 +254,8 @@ def test_databases_of_the_handlers_own_are_refused_in_python_and_in_c(
 ) -> None:
     python = elsewhere.replay(bundles["reach_asyncpg"])
     assert python.returncode == 1 and "the network is refused in replay-local: connect to" in python.stdout
+    if "no network for Python code" in python.stdout:
+        pytest.skip("this system has no filter for what C code does")
     libpq = elsewhere.replay(bundles["reach_libpq"])
     assert libpq.returncode == 1 and "failed with an OperationalError here" in libpq.stdout
 

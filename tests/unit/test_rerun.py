@@ -133,6 +133,7 @@ def test_the_guard_hears_what_python_does(tmp_path: Path) -> None:
     assert said[0] == (
         "the network is refused in replay-local: connect to 127.0.0.1:9; --allow-network to allow it"
     )
+    assert all(" refused in replay-local: " in line for line in said), said
     assert len((scratch / "refused").read_text().splitlines()) == 14
 
 
