@@ -247,7 +247,9 @@ def test_a_changed_parquet_file_is_refused(
             assert is_empty(s)
 
 
-@pytest.mark.parametrize("content", [b"PAR1", b"PAR1" * 10, gzip.compress(b"x", mtime=0), b"\x1f\x8b\x08", b"\0", b""])
+@pytest.mark.parametrize(
+    "content", [b"PAR1", b"PAR1" * 10, gzip.compress(b"x", mtime=0), b"\x1f\x8b\x08", b"\0", b""]
+)
 def test_a_file_that_is_no_export_ends_with_2(lived: str, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "log"
     path.write_bytes(content)
