@@ -87,6 +87,18 @@ def contents(s: Session) -> dict[str, Any]:
     return found
 
 
+def pasts(s: Session, settled: int) -> list[Any]:
+    """The answers about some positions of the past, lanes by what they stand for."""
+    lanes = {number: lane for lane, number in s.lanes().items()}
+    told: list[Any] = []
+    for position in range(0, settled + 1, max(settled // 5, 1)):
+        tasks = s.rows("SELECT * FROM tasks_at(%s::bigint) ORDER BY task_id", position)
+        depths = s.rows("SELECT * FROM queue_depth_at(%s::bigint)", position)
+        waiting = [row for row in depths if any(type(value) is int and value for value in row.values())]
+        told.append(([row | {"lane": lanes[row["lane"]]} for row in tasks], waiting))
+    return told
+
+
 def is_empty(s: Session) -> bool:
     """Nothing is there, nothing is locked, no position was handed out, every trigger is on."""
     tables = ["events", "lanes", *READ_MODELS]

@@ -33,11 +33,13 @@ def import_(context: Context, file: str) -> None:
     """Fill an empty log with the events of FILE (an export; - is standard input), all of it or nothing.
 
     Positions, times, versions: everything is as it was, and the read models are folded from it. The log must
-    be empty: create a database of its own, and migrate it.
+    be empty: use a database of its own, just migrated. Workers started there will run the tasks that were
+    pending in the log.
 
     \b
-    Example: createdb annals_copy && export DATABASE_URL=postgresql:///annals_copy
-             annals migrate && annals audit import log.jsonl.gz && annals audit verify
+    Example: annals --home ./copy migrate
+             annals --home ./copy audit import log.jsonl.gz
+             annals --home ./copy audit verify
     """
 
     async def work(db: Database, stop: asyncio.Event) -> int:

@@ -16,6 +16,7 @@ from service.audit.lines import RawEvent
 from service.audit.reader import QUERIES
 from service.audit.sources import Source, Window
 from service.errors import AnnalsError, Invalid
+from service.lifecycle import before
 from service.store.pool import Database
 from service.store.wire import Connection, Json
 
@@ -40,7 +41,9 @@ async def import_log(
     when `stop` is set before the end.
     """
     async with db.transaction() as connection:
-        await connection.execute(QUERIES["begin_import"], timeout=PATIENCE_SECONDS)
+        # It may wait for a writer that takes its time; what comes after it waits for nobody.
+        await before(stop, connection.execute(QUERIES["begin_import"], timeout=PATIENCE_SECONDS))
+        _go_on(stop)
         done = 0
         windows = source.windows()
         upcoming = asyncio.create_task(asyncio.to_thread(next, windows, None))

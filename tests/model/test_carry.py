@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.carrying import NAMES, Clone, cloning, contents, export_file, export_lines, import_file
+from tests.carrying import NAMES, Clone, cloning, contents, export_file, export_lines, import_file, pasts
 from tests.integration.test_audit_canonical import as_json, documents, texts
 from tests.model.database import Session, assert_folds_agree, session
 from tests.model.history import Operation, programs, run
@@ -50,6 +50,7 @@ def test_an_imported_export_is_the_log_it_came_from(
         with session(source) as s:
             live(s, program, [*odd, ("odd", ODD)])
             original = contents(s)
+            past = pasts(s, original["settled"])
         lines = asyncio.run(export_lines(source))
         for name in NAMES:
             asyncio.run(export_file(source, tmp_path / name))
@@ -58,6 +59,7 @@ def test_an_imported_export_is_the_log_it_came_from(
             assert asyncio.run(import_file(target, tmp_path / name)) == len(original["events"])
             with session(target) as s:
                 assert contents(s) == original
+                assert pasts(s, original["settled"]) == past
                 assert_folds_agree(s)
                 assert next_position(s) == original["settled"] + 1
             again = asyncio.run(export_lines(target, until=original["settled"]))
