@@ -6,24 +6,23 @@
 --   SELECT jsonb_pretty(database_facts());
 
 CREATE FUNCTION database_facts() RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = public, pg_temp
-AS $$
-    SELECT jsonb_build_object(
-        'head', h.head,
-        'unsettled', greatest(h.head - stable_position(), 0),
-        'oldest_append_seconds', (
-            SELECT max(extract(epoch FROM clock_timestamp() - a.xact_start))::float8
-            FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-            WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 1
-              AND l.classid::bigint >> 16 = fence_tag()
-              AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())),
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+DECLARE
+    _head bigint;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RETURN NULL;
+    END IF;
+    _head := coalesce(pg_sequence_last_value('events_position'), 0);
+    RETURN jsonb_build_object(
+        'head', _head,
+        'unsettled', greatest(_head - stable_position(), 0),
+        'oldest_append_seconds', (SELECT max(extract(epoch FROM o.open_for))::float8 FROM open_appends o),
         'longest_transaction', (
             SELECT jsonb_build_object('pid', a.pid, 'application_name', a.application_name, 'state', a.state,
                                       'seconds', extract(epoch FROM clock_timestamp() - a.xact_start)::float8)
             FROM pg_stat_activity a
             WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
               AND a.backend_type = 'client backend'
-            ORDER BY a.xact_start LIMIT 1))
-    FROM (SELECT coalesce(pg_sequence_last_value('events_position'), 0) AS head) h
-    WHERE NOT pg_is_in_recovery()
-$$;
+            ORDER BY a.xact_start LIMIT 1));
+END $$;

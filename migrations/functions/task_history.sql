@@ -1,9 +1,10 @@
 -- The life of a task from the log: each event, who caused it and why, how long after the one before, what it changed.
 --
--- status and attempt are those after the event; changes is {column: [before, after]} (functions/task_changes.sql).
--- It also tells of a task whose row is gone; the end of its agent, when that took the row, is the last line, with
--- neither version nor status. One pass over the stream: the state is folded from event to event, nothing is
--- written. With `until` it ends at a position, which must be settled. No rows for a task that never was.
+-- status and attempt are those after the event. changes is {column: [before, after]} of what a person wants to see
+-- change: positions, lease, lane and times that repeat the event's own are left out. It also tells of a task whose
+-- row is gone; the end of its agent, when that took the row, is the last line, with neither version nor status.
+-- One pass over the stream: the state is folded from event to event, nothing is written. With `until` it ends at a
+-- position, which must be settled. No rows for a task that never was.
 --
 --   SELECT version, type, actor, reason, gap, status, changes FROM task_history('task-100000001');
 
@@ -11,6 +12,9 @@ CREATE FUNCTION task_history(task_id text, until bigint DEFAULT NULL)
 RETURNS TABLE ("position" bigint, version integer, type text, actor text, reason text, recorded_at timestamptz, gap interval,
                status text, attempt integer, changes jsonb, data jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    _plumbing constant text[] := '{task_id, agent_id, lane, version, lease, enqueued_position, queued_position, started_position,
+                                   ready_position, changed_position, created_at, started_at, completed_at}';
 BEGIN
     IF task_history.until IS NOT NULL THEN
         PERFORM require_settled(task_history.until);
@@ -24,11 +28,21 @@ BEGIN
             UNION ALL
             SELECT g.position, NULL, g.type, g.actor, g.recorded_at, g.data, NULL
             FROM task_gone_with_agent(task_history.task_id) g
-            WHERE g.position <= coalesce(task_history.until, g.position))
-        SELECT l.position, l.version, l.type, l.actor, event_reason(l.type, l.data), l.recorded_at,
-               l.recorded_at - lag(l.recorded_at) OVER by_position, (l.state).status, (l.state).attempt,
-               task_changes(lag(l.state) OVER by_position, l.state), l.data
-        FROM life l
-        WINDOW by_position AS (ORDER BY l.position)
-        ORDER BY l.position;
+            WHERE g.position <= coalesce(task_history.until, g.position)),
+        -- A row as JSON once for each event: made where it is compared, it would be made for each column.
+        rows AS MATERIALIZED (
+            SELECT l.*, to_jsonb(l.state) - _plumbing AS now FROM life l),
+        pairs AS MATERIALIZED (
+            SELECT r.*, lag(r.now) OVER by_position AS before, lag(r.recorded_at) OVER by_position AS recorded_before
+            FROM rows r
+            WINDOW by_position AS (ORDER BY r.position))
+        SELECT p.position, p.version, p.type, p.actor, event_reason(p.type, p.data), p.recorded_at,
+               p.recorded_at - p.recorded_before, (p.state).status, (p.state).attempt,
+               (SELECT coalesce(jsonb_object_agg(n.key, jsonb_build_array(p.before -> n.key, n.value)), '{}')
+                FROM jsonb_each(p.now) n
+                WHERE n.value <> coalesce(p.before -> n.key, 'null')
+                  AND (p.before IS NOT NULL OR n.value NOT IN ('0', 'false'))),
+               p.data
+        FROM pairs p
+        ORDER BY p.position;
 END $$;

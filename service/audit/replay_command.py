@@ -12,8 +12,9 @@ from service.audit import timeline
 from service.audit.moments import Moment, settle
 from service.audit.replay import Life
 from service.audit.replay import replay as tell_life
-from service.audit.running import with_audit
+from service.audit.running import INTERRUPTED, with_audit
 from service.cli import Context, emit_json_lines, json_option
+from service.lifecycle import before
 from service.model.biography import Step
 from service.store.pool import Database
 
@@ -38,8 +39,11 @@ def replay(context: Context, task_id: str, until: int | datetime | None, full: b
              annals audit replay task-100000001 --json | jq .changes
     """
 
-    async def work(db: Database, _: asyncio.Event) -> int:
-        life = await tell_life(db, task_id, None if until is None else await settle(db, until))
+    async def work(db: Database, stop: asyncio.Event) -> int:
+        position = None if until is None else await settle(db, until)
+        life = await before(stop, tell_life(db, task_id, position))
+        if life is None:
+            return INTERRUPTED
         if context.as_json:
             emit_json_lines(life.as_records())
         elif sys.stdout.isatty():

@@ -155,6 +155,8 @@ def _status(step: Step) -> tuple[str, str]:
 
 def _short(value: Any, full: bool, longest: int = LONGEST_VALUE) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value.endswith("+00:00"):  # a time, as PostgreSQL prints it in JSON
+        text = value.replace("+00:00", "Z")
     return text if full else _cut(text.replace("\n", " "), longest)
 
 

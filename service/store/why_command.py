@@ -28,7 +28,7 @@ def why(context: Context, task_id: str) -> None:
     if context.as_json:
         emit_json_lines([asdict(found)])
         return
-    context.say(found.sentence)
+    context.say(click.style(found.sentence, bold=True, fg="red" if found.blocked else None))
     facts = dict(found.facts)
     for cause in facts.pop("causes", [])[1:]:
         context.say(f"Also: {cause['sentence']}")

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +143,25 @@ def test_a_task_that_never_was_ends_with_3(lived: str) -> None:
         done = annals(lived, *command, "nope")
         assert (done.returncode, done.stdout) == (3, "")
         assert "Task not found: nope" in done.stderr
+
+
+def test_an_interrupted_replay_ends_with_130(lived: str) -> None:
+    """A lock holds it back; the signal comes, and the lock stays."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'events'::regclass"
+    with psycopg.connect(lived) as holder, psycopg.connect(lived, autocommit=True) as watch:
+        holder.execute("LOCK TABLE events")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", "audit", "replay", "t-1"],
+            env=os.environ | {"DATABASE_URL": lived},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        while process.poll() is None and watch.execute(waiting).fetchone() == (0,):
+            pass
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert (process.returncode, output) == (130, "")
 
 
 def test_why_is_a_sentence_then_the_other_causes_then_the_facts(lived: str) -> None:

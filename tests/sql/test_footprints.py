@@ -61,6 +61,8 @@ STATEMENTS = {
     "counts of the past by a mark": "SELECT count(*) FROM extend_depth_marks(4000),"
     " queue_depth_at(3500::bigint)",
     "one life": "SELECT count(*) FROM task_history('task-100000001')",
+    "where its time went": "SELECT count(*) FROM task_time_spent('task-100000001')",
+    "why it waits": "SELECT count(*) FROM why_pending('task-100030000')",
 }
 TABLE_COUNTS = """
     SELECT relname, seq_scan, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_xact_user_tables

@@ -80,6 +80,9 @@ def test_no_function_is_open_to_everybody(connection: psycopg.Connection[Any]) -
 def test_readers_read_and_write_nothing(connection: psycopg.Connection[Any], role: str) -> None:
     for statement in (
         "SELECT * FROM task_history('task-100000001')",
+        "SELECT * FROM task_time_spent('task-100000001')",
+        "SELECT * FROM why_pending('task-100000001')",
+        "SELECT * FROM why_pending('task-waiting')",
         "SELECT * FROM events_after(0, 10)",
         "SELECT * FROM task_at('task-100000001', 2::bigint)",
         "SELECT * FROM tasks_at(now())",

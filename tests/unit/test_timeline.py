@@ -142,6 +142,11 @@ def test_a_change_tells_before_and_after_and_what_was_cleared() -> None:
     assert "error" not in described([step(2, "failed", "failed", changes=changes, reason="ValueError: no")])
 
 
+def test_a_time_among_the_changes_is_utc_with_z() -> None:
+    changes = {"run_at": [None, "2026-01-02T03:05:00+00:00"]}
+    assert described([step(2, "snoozed", "pending", changes=changes)]) == "run_at 2026-01-02T03:05:00Z"
+
+
 def test_colours_follow_the_status() -> None:
     console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="standard")
     show(console, life(step(2, "completed", "completed")))
