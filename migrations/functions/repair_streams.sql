@@ -39,6 +39,10 @@ BEGIN
         EXECUTE format('DELETE FROM public.%1$I x WHERE x.%2$s = ANY ($1::%3$s[]) AND %4$s = ANY ($2)',
                        repair_streams.read_model, _shape.stream_key, _shape.key_type, _shape.key_object)
         USING repair_streams.stream_ids, _keys;
+        -- A row may stand under the right key for the wrong stream.
+        EXECUTE format('DELETE FROM public.%1$I x USING (SELECT * FROM shadow.%1$I WHERE %2$s = ANY ($1)) s WHERE (%3$s) = (%4$s)',
+                       repair_streams.read_model, _shape.key_object, 's.' || replace(_shape.primary_key, ', ', ', s.'),
+                       'x.' || replace(_shape.primary_key, ', ', ', x.')) USING _keys;
         EXECUTE format('INSERT INTO public.%1$I SELECT x.* FROM shadow.%1$I x WHERE %2$s = ANY ($1)',
                        repair_streams.read_model, _shape.key_object) USING _keys;
         PERFORM record_repair(repair_streams.read_model, _keys, repair_streams.actor, repair_streams.at);
