@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 from service.model import agent_events, fleet_events, schedule_events, task_events
 from service.model.registry import FIELDS, TYPES, EventData
 
-__all__ = ["TYPES", "Event", "EventData", "agent_events", "decode", "fleet_events", "schedule_events", "task_events"]
+__all__ = [
+    "TYPES",
+    "Event",
+    "EventData",
+    "agent_events",
+    "decode",
+    "fleet_events",
+    "schedule_events",
+    "task_events",
+]
 
 
 class Event(NamedTuple):

@@ -26,7 +26,7 @@ class ScheduleChanged(EventData):
 
 @event("schedule.fired")
 class ScheduleFired(EventData):
-    """Its task was enqueued, or could not be (`error`); `missed` due times before this one were passed over."""
+    """Its task was enqueued, or could not be (`error`); `missed` due times were passed over before."""
 
     due_at: datetime
     next_due_at: datetime | None = None
