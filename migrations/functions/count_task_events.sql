@@ -1,12 +1,12 @@
 -- Adds the task events of a stretch of the log to task_counts; with sign -1 takes them off again.
 --
--- The stretch is (after, until], which the caller knows to be settled. Events that the follower task_counts
--- has parked are left out: they were not counted. The hour is that of the log, so that counting anew gives
--- the same rows.
+-- The stretch is (after, until], which the caller knows to be settled; only the events at the positions of
+-- chosen, or without it all but those that the follower task_counts has parked, which were not counted. The
+-- hour is that of the log, so that counting anew gives the same rows.
 --
 --   SELECT count_task_events(0, 1000);
 
-CREATE FUNCTION count_task_events("after" bigint, until bigint, sign integer DEFAULT 1) RETURNS bigint
+CREATE FUNCTION count_task_events("after" bigint, until bigint, sign integer DEFAULT 1, chosen bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     _rows bigint;
@@ -22,7 +22,9 @@ BEGIN
         WHERE e.position > count_task_events."after" AND e.position <= count_task_events.until
           AND e.type IN ('task.enqueued', 'task.started', 'task.completed', 'task.retry_scheduled', 'task.failed',
                          'task.timed_out', 'task.cancelled')
-          AND NOT EXISTS (SELECT FROM parked_events p WHERE p.follower = 'task_counts' AND p.position = e.position))
+          AND CASE WHEN count_task_events.chosen IS NULL
+                   THEN NOT EXISTS (SELECT FROM parked_events p WHERE p.follower = 'task_counts' AND p.position = e.position)
+                   ELSE e.position = ANY (count_task_events.chosen) END)
     INSERT INTO task_counts AS c (task_type, hour, enqueued, started, completed, retried, failed, timed_out, cancelled, duration_ms)
     SELECT h.task_type, h.hour,
            s.sign * count(*) FILTER (WHERE h.type = 'task.enqueued'), s.sign * count(*) FILTER (WHERE h.type = 'task.started'),

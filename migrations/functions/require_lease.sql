@@ -8,6 +8,8 @@
 CREATE FUNCTION require_lease(relay_id text, term bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    -- A process that is paused in the middle of a transaction must not keep the next leader waiting.
+    PERFORM set_config('idle_in_transaction_session_timeout', '3s', true);
     PERFORM FROM relay_lease l
     WHERE l.holder = require_lease.relay_id AND l.term = require_lease.term AND l.expires_at > clock_timestamp() FOR KEY SHARE;
     IF NOT FOUND THEN

@@ -1,17 +1,15 @@
 -- Sends a follower back to a position, from which it follows the log anew; returns where it was.
 --
 -- Without effects, state is built again but nothing is sent twice: the follower stays quiet up to where it
--- was, and what is parked stays parked. With effects everything is done once more, parked events included.
--- A leader in the middle of a stretch is refused by its checkpoint and reads it again.
+-- was. A leader in the middle of a stretch is refused by its checkpoint and reads it again. The state that the
+-- follower built since then is its own to take back in this transaction: `annals relay rewind` does both.
 --
 --   SELECT rewind_follower('mail', 0, effects => false); -- ERROR: Follower not found: mail
 
 CREATE FUNCTION rewind_follower(
     name       text,
     "position" bigint,
-    effects    boolean,
-    actor      text        DEFAULT default_actor(),
-    at         timestamptz DEFAULT clock_timestamp()
+    effects    boolean
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -29,10 +27,5 @@ BEGIN
     SET position = rewind_follower.position, moved_at = clock_timestamp(), failures = 0, error = NULL,
         quiet_until = CASE WHEN rewind_follower.effects THEN 0 ELSE greatest(f.quiet_until, _was) END
     WHERE f.name = rewind_follower.name;
-    IF rewind_follower.effects THEN
-        PERFORM resume_event(p.follower, p.position, 'rewound', rewind_follower.actor, rewind_follower.at)
-        FROM (SELECT p.follower, p.position FROM parked_events p
-              WHERE p.follower = rewind_follower.name AND p.position > rewind_follower.position ORDER BY p.position) p;
-    END IF;
     RETURN _was;
 END $$;
