@@ -11,7 +11,9 @@ DECLARE
     _known      constant text[] := ARRAY['cron', 'time_zone', 'task_type', 'params', 'queue', 'priority', 'missed_fires', 'enabled'];
     _definition jsonb;
     _problem    text;
-    _hint       text := format('Fields: %s.', array_to_string(_known, ', '));
+    _fields     constant text := format('Fields: %s.', array_to_string(_known, ', '));
+    _hint       text := _fields;
+    _nearest    text;
     _schema     jsonb;
 BEGIN
     IF draft_schedule.name IS NULL OR draft_schedule.name !~ '^[A-Za-z0-9_.-]{1,100}$' THEN
@@ -44,7 +46,8 @@ BEGIN
         BEGIN
             PERFORM draft_tasks(jsonb_build_array(_definition - ARRAY['cron', 'time_zone', 'missed_fires', 'enabled']), draft_schedule.at);
         EXCEPTION WHEN SQLSTATE 'AN422' THEN
-            GET STACKED DIAGNOSTICS _hint = PG_EXCEPTION_HINT;
+            GET STACKED DIAGNOSTICS _nearest = PG_EXCEPTION_HINT;
+            _hint := CASE WHEN _nearest LIKE 'Nearest known%' THEN _nearest ELSE _fields END;
             _problem := regexp_replace(SQLERRM, '^task 1 ', '');
         END;
     END IF;

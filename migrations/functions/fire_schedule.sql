@@ -26,7 +26,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     _draft       event_draft := ROW('schedule', fire_schedule.name, 'schedule.fired', '{}', NULL, NULL, NULL, NULL);
     _row         schedules;
-    _enqueued    record;
+    _task_id     text;
+    _queue       text;
     _error       text;
     _correlation text := coalesce(fire_schedule.correlation_id, 'schedule:' || fire_schedule.name || ':'
         || to_char(coalesce(fire_schedule.due_at, fire_schedule.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
@@ -50,7 +51,7 @@ BEGIN
         END IF;
     END IF;
     BEGIN
-        SELECT e.* INTO _enqueued FROM enqueue_tasks(
+        SELECT e.task_id, e.queue INTO _task_id, _queue FROM enqueue_tasks(
             jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
                 'task_type', _row.task_type, 'queue', _row.queue, 'priority', _row.priority,
                 'unique_key', 'schedule:' || _row.name || ':' || extract(epoch FROM fire_schedule.due_at)::bigint,
@@ -68,11 +69,10 @@ BEGIN
     _draft.correlation_id := _correlation;
     _draft.data := jsonb_strip_nulls(jsonb_build_object(
         'due_at', coalesce(fire_schedule.due_at, fire_schedule.at), 'next_due_at', fire_schedule.next_due_at,
-        'task_id', CASE WHEN _error IS NULL THEN _enqueued.task_id END, 'error', _error,
+        'task_id', _task_id, 'error', _error,
         'missed', nullif(fire_schedule.missed, 0), 'by_hand', CASE WHEN fire_schedule.due_at IS NULL THEN true END));
     RETURN QUERY
-        SELECT CASE WHEN _error IS NULL THEN 'fired' ELSE 'refused' END, _draft.data ->> 'task_id', a.position,
-               CASE WHEN _error IS NULL THEN _enqueued.queue END, _error
+        SELECT CASE WHEN _error IS NULL THEN 'fired' ELSE 'refused' END, _task_id, a.position, _queue, _error
         FROM append_events(ARRAY[_draft], CASE WHEN fire_schedule.due_at IS NULL THEN fire_schedule.actor
                                                ELSE 'schedule:' || _row.name END, fire_schedule.at) a;
 END $$;

@@ -27,7 +27,7 @@ BEGIN
     SELECT * INTO _row FROM schedules s WHERE s.name = set_schedule.name;
     IF NOT FOUND THEN
         _draft.type := 'schedule.created';
-    ELSIF CASE WHEN set_schedule.configured THEN _row.configured ELSE schedule_definition(_row) END = _definition THEN
+    ELSIF (CASE WHEN set_schedule.configured THEN _row.configured ELSE schedule_definition(_row) END) = _definition THEN
         RETURN QUERY SELECT 'unchanged', NULL::bigint;
         RETURN;
     END IF;

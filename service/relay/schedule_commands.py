@@ -87,6 +87,7 @@ def show(context: Context, name: str) -> None:
         return
     facts = _facts(row)
     fires = facts.pop("next_fires")
+    facts["params"] = json.dumps(row.params, ensure_ascii=False)
     context.table(name, ["field", "value"], facts.items())
     zone = row.when().zone
     shown = [(each, each.astimezone(zone).strftime("%a %Y-%m-%d %H:%M %z")) for each in fires]
