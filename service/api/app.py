@@ -5,7 +5,18 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import biography, diff_routes, docs, error_routes, events, fleet, health, streams, tasks
+from service.api import (
+    biography,
+    diff_routes,
+    docs,
+    error_routes,
+    events,
+    fleet,
+    health,
+    schedules,
+    streams,
+    tasks,
+)
 from service.api.auth import Authenticator
 from service.api.depth_marks import keep_counting
 from service.api.edge import edge, stamp
@@ -27,7 +38,7 @@ from service.store.wakeups import Wakeups
 
 SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
-    *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES),
+    *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES, *schedules.ROUTES),
     *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES),
 ]
 

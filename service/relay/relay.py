@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from service.errors import DatabaseUnavailable
+from service.errors import Conflict, DatabaseUnavailable
 from service.lifecycle import Supervisor
 from service.relay.configured import put_in_force
 from service.relay.follower import Follower
@@ -14,23 +14,33 @@ from service.relay.lease import Lease
 from service.relay.parking import FOLLOWERS
 from service.relay.scheduler import Scheduler
 from service.settings import Settings
+from service.store.console import NOT_MIGRATED
 from service.store.doorbell import Doorbell
 from service.store.pool import Database
+from service.store.queries import load
 from service.store.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
+SQL = load(__package__)
 # Connections beside one for each follower: schedules, the doorbell's making, the farewell.
 SPARE_CONNECTIONS = 3
 
 
 async def serve(settings: Settings, dsn: str, shutdown: asyncio.Event, relay_id: str | None = None) -> int:
-    """Run one relay on a database until shutdown; gives its exit code."""
+    """Run one relay on a database until shutdown; gives its exit code.
+
+    Raises DatabaseUnavailable, and Conflict for a database that is not at this release's schema.
+    """
     own = settings.database.model_copy(update={"pool_min": 1, "pool_max": len(FOLLOWERS) + SPARE_CONNECTIONS})
     async with (
         await Database.open(own, dsn) as db,
         Doorbell(db, settings.wakeup) as doorbell,
         Wakeups(settings.database.listen_url or dsn, settings.wakeup) as wakeups,
     ):
+        try:
+            await db.fetch(SQL.relays)
+        except NOT_MIGRATED as error:
+            raise Conflict("The database is not at this release's schema.", hint="annals migrate") from error
         return await Relay(settings, db, wakeups, doorbell, relay_id).run(shutdown)
 
 
