@@ -141,7 +141,14 @@ ONE = "/api/v1/schedules/{name}"
 ROUTES = [
     Route("GET", "/api/v1/schedules", list_schedules, "List schedules", tags=TAGS, response=Schedules),
     Route(
-        "GET", ONE, show, "One schedule", tags=TAGS, params=SchedulePath, response=ScheduleModel, errors=(404,)
+        "GET",
+        ONE,
+        show,
+        "One schedule",
+        tags=TAGS,
+        params=SchedulePath,
+        response=ScheduleModel,
+        errors=(404,),
     ),
     Route(
         "PUT",

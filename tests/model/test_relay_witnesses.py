@@ -10,9 +10,7 @@ from tests.model.concurrency import Call, without
 from tests.model.database import Session, assert_folds_agree, session
 
 Sessions = tuple[Session, Session, Session]
-ECHO = (
-    "SELECT append_events(ARRAY[ROW('echo', 'e', 'echo.made', '{}', NULL, NULL, NULL, NULL)::event_draft])"
-)
+ECHO = "SELECT append_events(ARRAY[ROW('echo', 'e', 'echo.made', '{}', NULL, NULL, NULL, NULL)::event_draft])"
 
 
 @pytest.fixture
