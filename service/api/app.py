@@ -18,7 +18,6 @@ from service.api import (
     tasks,
 )
 from service.api.auth import Authenticator
-from service.api.depth_marks import keep_counting
 from service.api.edge import edge, stamp
 from service.api.endpoint import endpoint
 from service.api.enqueuer import Enqueuer
@@ -33,7 +32,6 @@ from service.store.doorbell import Doorbell
 from service.store.fleet import FleetStore
 from service.store.pool import Database
 from service.store.tasks import TaskStore
-from service.store.travel import PastStore
 from service.store.wakeups import Wakeups
 
 SERVICES = web.AppKey("services", Services)
@@ -93,7 +91,6 @@ async def _loops(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     async with Supervisor(asyncio.Event()) as supervisor:
         supervisor.keep("event feed", services.feed.run)
-        supervisor.keep("depth marks", lambda: keep_counting(PastStore(services.db)))
         yield
 
 

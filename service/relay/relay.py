@@ -8,6 +8,7 @@ from functools import partial
 from service.errors import Conflict, DatabaseUnavailable
 from service.lifecycle import Supervisor
 from service.relay.configured import put_in_force
+from service.relay.depth_marks import keep_counting
 from service.relay.follower import Follower
 from service.relay.following import Following
 from service.relay.lease import Lease
@@ -18,12 +19,13 @@ from service.store.console import NOT_MIGRATED
 from service.store.doorbell import Doorbell
 from service.store.pool import Database
 from service.store.queries import load
+from service.store.travel import PastStore
 from service.store.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
 SQL = load(__package__)
-# Connections beside one for each follower: schedules, the doorbell's making, the farewell.
-SPARE_CONNECTIONS = 3
+# Connections beside one for each follower: schedules, their configuration, depth marks, the farewell.
+SPARE_CONNECTIONS = 4
 
 
 async def serve(settings: Settings, dsn: str, shutdown: asyncio.Event, relay_id: str | None = None) -> int:
@@ -84,6 +86,7 @@ class Relay:
             term = await self.lease.won()
             async with Supervisor(asyncio.Event()) as duties:
                 duties.keep("schedules", partial(self._scheduler.run, term))
+                duties.keep("depth marks", partial(keep_counting, PastStore(self._db)))
                 for following in self._followings:
                     duties.keep(f"follower {following.follower.name}", partial(following.run, term))
                 await self.lease.ended(term)
