@@ -1,5 +1,6 @@
 """The command `annals relay`, and what a person does with followers."""
 
+import re
 from collections.abc import Sequence
 
 import asyncpg
@@ -15,6 +16,7 @@ from service.store.pool import Database
 from service.store.queries import load
 
 SQL = load(__package__)
+RELAY_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 LAG_COLUMNS = [
     "follower",
     "position",
@@ -44,6 +46,10 @@ def relay(ctx: click.Context, relay_id: str | None) -> None:
     """
     if ctx.invoked_subcommand:
         return
+    if relay_id is not None and not RELAY_ID.fullmatch(relay_id):
+        raise click.BadParameter(
+            f"{relay_id!r} is not 1 to 100 letters, digits, or _ . : -", param_hint="--id"
+        )
     context: Context = ctx.obj
     settings = context.settings
     check(settings.schedules)
@@ -129,7 +135,6 @@ def resume(context: Context, follower: str, position: int, reason: str | None) -
 @click.option(
     "--effects/--no-effects",
     required=True,
-    default=None,
     help="Whether what was done outside the database since then is done again.",
 )
 @json_option
