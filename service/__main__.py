@@ -24,6 +24,8 @@ COMMANDS = {
     "migrate": "service.store.commands:migrate",
     "psql": "service.store.commands:psql",
     "replay-local": "service.rerun.commands:replay_local",
+    "relay": "service.relay.commands:relay",
+    "schedules": "service.relay.schedule_commands:schedules",
     "tasks": "service.store.commands:tasks",
     "up": "service.up.commands:up",
     "worker": "service.worker.commands:worker",

@@ -97,6 +97,26 @@ class WorkerSettings(Section):
         return self
 
 
+class RelaySettings(Section):
+    """The relay: how it leads, follows the log, and fires schedules."""
+
+    processes: Count
+    lease_seconds: Seconds
+    renew_seconds: Seconds
+    poll_interval_seconds: Seconds
+    batch: Positive
+    attempts: Positive
+    retry_seconds: Seconds
+    missed_after_seconds: Grace
+
+    @model_validator(mode="after")
+    def renews_before_the_lease_runs_out(self) -> Self:
+        """One renewal may fail; two in a row must not find the lease gone already."""
+        if self.renew_seconds * 2 > self.lease_seconds:
+            raise ValueError("renew_seconds is more than half of lease_seconds")
+        return self
+
+
 class EventSettings(Section):
     """The log."""
 
@@ -139,6 +159,19 @@ class TaskTypeSettings(Section):
     max_attempts: Positive | None = None
     timeout_seconds: Seconds | None = None
     backoff: JsonValue = None
+
+
+class ScheduleSettings(Section):
+    """A schedule; what stands here is checked when a relay starts, and again by the database."""
+
+    cron: str
+    task_type: str
+    time_zone: str = "UTC"
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+    queue: str | None = None
+    priority: int | None = Field(default=None, ge=1, le=10)
+    missed_fires: Literal["skip", "once"] = "once"
+    enabled: bool = True
 
 
 class LogSettings(Section):

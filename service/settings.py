@@ -21,6 +21,8 @@ from service.resources import checkout, config_dir
 PREFIX = "ANNALS_"
 # These name a layer instead of a value of one.
 STEERING = {"ANNALS_ENV", "ANNALS_CONFIG"}
+# Below these the next name is free.
+FREE_NAMES = ("ANNALS_TASK_TYPES__", "ANNALS_SCHEDULES__")
 
 Layer = tuple[str, dict[str, Any]]
 
@@ -42,12 +44,14 @@ class Settings(BaseSettings):
     database: sections.DatabaseSettings
     api: sections.ApiSettings
     worker: sections.WorkerSettings
+    relay: sections.RelaySettings
     events: sections.EventSettings
     wakeup: sections.WakeupSettings
     background_tasks: sections.BackgroundTaskSettings
     coverage: sections.CoverageSettings
     webhooks: sections.WebhookSettings
     task_types: dict[str, sections.TaskTypeSettings]
+    schedules: dict[str, sections.ScheduleSettings]
     log: sections.LogSettings
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -170,7 +174,7 @@ def _nest(paths: Mapping[str, object]) -> dict[str, Any]:
 
 
 def known_paths() -> list[str]:
-    """Every dotted path that has a value, without the free names below task_types."""
+    """Every dotted path that has a value, without the free names below task_types and schedules."""
     paths = []
     for name, field in Settings.model_fields.items():
         inner = getattr(field.annotation, "model_fields", None)
@@ -186,7 +190,7 @@ def variable(path: str) -> str:
 def _refuse_unknown_variables() -> None:
     known = STEERING | {variable(path) for path in known_paths()}
     for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known and not name.startswith("ANNALS_TASK_TYPES__"):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(FREE_NAMES):
             raise SettingsError(f"Unknown variable {name}.", hint=_nearest(name, known))
 
 

@@ -5,9 +5,19 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import biography, diff_routes, docs, error_routes, events, fleet, health, streams, tasks
+from service.api import (
+    biography,
+    diff_routes,
+    docs,
+    error_routes,
+    events,
+    fleet,
+    health,
+    schedules,
+    streams,
+    tasks,
+)
 from service.api.auth import Authenticator
-from service.api.depth_marks import keep_counting
 from service.api.edge import edge, stamp
 from service.api.endpoint import endpoint
 from service.api.enqueuer import Enqueuer
@@ -22,12 +32,11 @@ from service.store.doorbell import Doorbell
 from service.store.fleet import FleetStore
 from service.store.pool import Database
 from service.store.tasks import TaskStore
-from service.store.travel import PastStore
 from service.store.wakeups import Wakeups
 
 SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
-    *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES),
+    *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES, *schedules.ROUTES),
     *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES),
 ]
 
@@ -82,7 +91,6 @@ async def _loops(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     async with Supervisor(asyncio.Event()) as supervisor:
         supervisor.keep("event feed", services.feed.run)
-        supervisor.keep("depth marks", lambda: keep_counting(PastStore(services.db)))
         yield
 
 

@@ -8,10 +8,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from service.model import agent_events, fleet_events, task_events
+from service.model import agent_events, fleet_events, schedule_events, task_events
 from service.model.registry import FIELDS, TYPES, EventData
 
-__all__ = ["TYPES", "Event", "EventData", "agent_events", "decode", "fleet_events", "task_events"]
+__all__ = [
+    "TYPES",
+    "Event",
+    "EventData",
+    "agent_events",
+    "decode",
+    "fleet_events",
+    "schedule_events",
+    "task_events",
+]
 
 
 class Event(NamedTuple):

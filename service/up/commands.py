@@ -37,7 +37,7 @@ def up(
     demo: bool,
     once: bool,
 ) -> None:
-    """Run everything here: database, API and workers in one process tree, until Ctrl-C.
+    """Run everything here: database, API, workers and relay in one process tree, until Ctrl-C.
 
     Without DATABASE_URL the database is a PostgreSQL of our own, with its data below the home directory.
 

@@ -1,4 +1,4 @@
-"""The process tree while it runs: the API here, workers below, the demo when asked."""
+"""The process tree while it runs: the API here, workers and relays below, the demo when asked."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ from service.store.pool import Database
 from service.up.startup import Startup
 
 LOOK_SECONDS = 0.02
+# A relay ends within a batch; what it did not do, the next one does.
+RELAY_GRACE_SECONDS = 5.0
 # The exit code of what Ctrl-C ended before it had begun.
 INTERRUPTED = 130
 
@@ -36,10 +38,10 @@ async def run(plan: Plan, shutdown: asyncio.Event) -> int:
     The end has an order: the API accepts no more, the workers finish or release what they run.
     Raises Invalid when the port is taken, ChildFailed when the workers cannot run.
     """
-    children = _children(plan)
+    children, relays = _workers(plan), _relays(plan)
     settings, startup = plan.context.settings, plan.startup
     async with Supervisor(shutdown) as supervisor, AsyncExitStack() as stack:
-        for child in children:
+        for child in [*children, *relays]:
             supervisor.start(child.name, child.run())
         with startup.part("API") as words:
             url = await stack.enter_async_context(serving(settings, plan.dsn, plan.context.routes()))
@@ -48,6 +50,9 @@ async def run(plan: Plan, shutdown: asyncio.Event) -> int:
             with startup.part("Workers") as words:
                 await before(shutdown, _until_live(plan, children))
                 words.append(f"{len(children)} x {settings.worker.concurrency} tasks at once")
+        if relays:
+            with startup.part("Relay") as words:
+                words.append("follows the log, fires schedules")
         if shutdown.is_set():
             return INTERRUPTED
         startup.ready("" if plan.once else "Ctrl-C ends it.")
@@ -76,7 +81,17 @@ async def _show(plan: Plan, url: str) -> bool:
     return await show(url, key, advice(settings, url, key))
 
 
-def _children(plan: Plan) -> list[Child]:
+def _relays(plan: Plan) -> list[Child]:
+    """The relays; nothing waits for them: what they follow is in the log."""
+    environment = plan.context.child_environment(plan.dsn)
+    number = plan.context.settings.relay.processes
+    return [
+        Child(f"relay {each}", tethered("relay"), environment, RELAY_GRACE_SECONDS)
+        for each in range(1, number + 1)
+    ]
+
+
+def _workers(plan: Plan) -> list[Child]:
     """The worker processes; they start while the API does."""
     settings = plan.context.settings.worker
     environment = plan.context.child_environment(plan.dsn) | {"ANNALS_WORKER__PROCESSES": "1"}

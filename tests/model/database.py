@@ -20,6 +20,8 @@ READ_MODELS: dict[str, tuple[str, ...]] = {
     "workers": ("worker_id",),
     "queues": ("queue",),
     "api_keys": ("name",),
+    "schedules": ("name",),
+    "parked_events": ("follower", "position"),
     "stream_heads": ("stream_type", "stream_id"),
 }
 FREE_COLUMNS = {"workers": ("seen_at",)}
@@ -93,6 +95,13 @@ CASTS = {
     "steps": "text[]",
     "marks": "lane_mark[]",
     "seen_at": "timestamptz",
+    "definition": "jsonb",
+    "position": "bigint",
+    "expected": "bigint",
+    "term": "bigint",
+    "missed": "integer",
+    "version": "integer",
+    "lease_seconds": "real",
 }
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from tests.model import agent_operations as agents
+from tests.model import relay_operations as relays
 from tests.model.operations import (
     attempts,
     cancel,
@@ -47,6 +48,11 @@ OPERATIONS: dict[str, Callable[[World, int, int, int], None]] = {
     "refresh": agents.refresh,
     "measure": agents.measure,
     "delete": agents.delete,
+    "schedule": relays.schedule,
+    "fire": relays.fire,
+    "disable": relays.disable,
+    "park": relays.park,
+    "resume": relays.resume,
 }
 # Claims and ends are what histories are made of; the rest disturbs them.
 NAMES = [
@@ -59,6 +65,8 @@ NAMES = [
     "attempts",
     "refresh",
     "measure",
+    "schedule",
+    *["fire"] * 2,
 ]
 programs = st.lists(
     st.tuples(st.sampled_from(NAMES), st.integers(0, 9), st.integers(0, 9), st.integers(0, 12)),

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tests.model.reference_agents import AgentFold
 from tests.model.reference_fingerprint import fingerprint
+from tests.model.reference_relay import RelayFold
 
 Row = dict[str, Any]
 Event = Mapping[str, Any]
@@ -37,6 +38,7 @@ class Fold:
         self.api_keys: dict[str, Row] = {}
         self.stream_heads: dict[tuple[str, str], Row] = {}
         self._agents = AgentFold()
+        self._relay = RelayFold()
 
     @property
     def agents(self) -> dict[UUID, Row]:
@@ -45,6 +47,14 @@ class Fold:
     @property
     def coverage_history(self) -> dict[int, Row]:
         return self._agents.coverage_history
+
+    @property
+    def schedules(self) -> dict[str, Row]:
+        return self._relay.schedules
+
+    @property
+    def parked_events(self) -> dict[tuple[str, int], Row]:
+        return self._relay.parked_events
 
     def apply_all(self, events: Iterable[Event]) -> "Fold":
         for event in events:
@@ -64,6 +74,8 @@ class Fold:
             "worker": self._worker,
             "queue": self._queue,
             "key": self._key,
+            "schedule": self._relay.schedule,
+            "follower": self._relay.follower,
         }
         if noun in folds:
             folds[noun](event, verb)

@@ -1,7 +1,8 @@
 """Keeping counts of the past fast: the log is counted on as it grows, a small step at a time.
 
-Nothing depends on it for being right. Every API process tries; whoever comes while another is counting does
-nothing. It never takes more than a twentieth of a core, so a long log that was never counted takes its time.
+Nothing depends on it for being right, so it needs no lease: the relay that leads does it, and whoever comes
+while another is counting does nothing. It never takes more than a twentieth of a core, so a long log that was
+never counted takes its time.
 """
 
 import asyncio

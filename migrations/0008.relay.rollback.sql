@@ -1,0 +1,6 @@
+DROP TABLE IF EXISTS task_counts;
+DROP TABLE IF EXISTS parked_events;
+DROP TABLE IF EXISTS followers;
+DROP TABLE IF EXISTS schedules;
+DROP TABLE IF EXISTS relay_lease;
+DROP TABLE IF EXISTS relays;

@@ -1,0 +1,20 @@
+"""The relay: what follows the log, and what happens by the clock.
+
+What it promises
+- Any number of relays may run; one leads, by a lease that is a row in the database and counted in its time
+  (`lease.py`). Every effect checks the lease in its own transaction, so a process that was paused, or cut
+  off, and comes back finds its effects refused: nothing is done twice. Another leads within 5 s of a kill.
+- A follower (`follower.py`) sees every settled event once and in order: its checkpoint moves in the
+  transaction of its effect (`following.py`). An event it fails on is tried again, then parked with its
+  error and listed; the ones after it go on, and other followers do not notice.
+- A schedule fires once for each time it is due (`scheduler.py`): the fire and its task are one transaction.
+
+What it assumes
+- An effect is something the database does. What reaches outside (a webhook) is an event first, and is then
+  done at least once under a stable id.
+
+What it leaves out
+- Order between followers, and any work in a relay that does not lead.
+
+`relay.py` puts the parts together.
+"""

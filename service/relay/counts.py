@@ -1,0 +1,33 @@
+"""The follower task_counts: what happened to tasks, by type and hour (table task_counts)."""
+
+from collections.abc import Sequence
+
+from service.model.events import Event
+from service.store.pool import Session
+from service.store.queries import load
+
+SQL = load(__package__)
+
+
+class TaskCounts:
+    """Counts in the database, set by set; of the events it needs their positions."""
+
+    name = "task_counts"
+    types: Sequence[str] | None = (
+        "task.enqueued",
+        "task.started",
+        "task.completed",
+        "task.retry_scheduled",
+        "task.failed",
+        "task.timed_out",
+        "task.cancelled",
+    )
+
+    async def apply(self, db: Session, events: Sequence[Event], effects: bool) -> None:
+        """Add the events to the counts; a count is state, so `effects` changes nothing."""
+        positions = [event.position for event in events]
+        await db.fetchval(SQL.count_task_events, positions[0] - 1, positions[-1], 1, positions)
+
+    async def forget(self, db: Session, after: int, until: int) -> None:
+        """Take them off again; parked ones were never counted."""
+        await db.fetchval(SQL.count_task_events, after, until, -1, None)

@@ -1,0 +1,1 @@
+SELECT fail_follower($1, $2)

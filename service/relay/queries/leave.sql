@@ -1,0 +1,1 @@
+SELECT leave_relay($1, $2)

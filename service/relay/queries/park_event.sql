@@ -1,0 +1,1 @@
+SELECT park_event($1, $2, $3, $4, $5, $6)

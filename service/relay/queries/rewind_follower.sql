@@ -1,0 +1,1 @@
+SELECT rewind_follower($1, $2, $3)
