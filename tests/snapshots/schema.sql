@@ -256,6 +256,48 @@ COMMENT ON COLUMN public.agents.successful_queries IS 'Queries that found someth
 COMMENT ON COLUMN public.agents.avg_faithfulness IS 'Mean faithfulness of its answers; null until something measures it';
 COMMENT ON COLUMN public.agents.avg_response_time_ms IS 'Mean latency of its queries';
 COMMENT ON COLUMN public.agents.last_query_at IS 'When it was last queried';
+CREATE TABLE public.schedules (
+    name text NOT NULL,
+    cron text NOT NULL,
+    time_zone text NOT NULL,
+    task_type text NOT NULL,
+    params jsonb NOT NULL,
+    queue text,
+    priority smallint,
+    missed_fires text NOT NULL,
+    enabled boolean NOT NULL,
+    configured jsonb,
+    version integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    counts_from timestamp with time zone NOT NULL,
+    next_due_at timestamp with time zone,
+    last_due_at timestamp with time zone,
+    last_fired_at timestamp with time zone,
+    last_task_id text,
+    last_error text,
+    CONSTRAINT missed_fires_is_known CHECK ((missed_fires = ANY (ARRAY['skip'::text, 'once'::text])))
+);
+COMMENT ON TABLE public.schedules IS 'Tasks to enqueue at certain times, folded from schedule.* events';
+COMMENT ON COLUMN public.schedules.name IS 'Name, part of the actor schedule:<name>';
+COMMENT ON COLUMN public.schedules.cron IS 'Five fields: minute, hour, day of month, month, day of week';
+COMMENT ON COLUMN public.schedules.time_zone IS 'IANA name of the zone in which the fields are meant';
+COMMENT ON COLUMN public.schedules.task_type IS 'Type of the task that a fire enqueues';
+COMMENT ON COLUMN public.schedules.params IS 'Its parameters';
+COMMENT ON COLUMN public.schedules.queue IS 'Its queue; NULL: the type''s own';
+COMMENT ON COLUMN public.schedules.priority IS 'Its priority; NULL: the type''s own';
+COMMENT ON COLUMN public.schedules.missed_fires IS 'After a pause: skip what was missed, or fire once for all of it';
+COMMENT ON COLUMN public.schedules.enabled IS 'Whether it fires by itself';
+COMMENT ON COLUMN public.schedules.configured IS 'Definition last taken from the configuration; NULL when it does not come from there';
+COMMENT ON COLUMN public.schedules.version IS 'Version of its last event; a fire names the one it was worked out from';
+COMMENT ON COLUMN public.schedules.created_at IS 'When it was created';
+COMMENT ON COLUMN public.schedules.changed_at IS 'When its definition last changed';
+COMMENT ON COLUMN public.schedules.counts_from IS 'Due times after this moment count: those before are done, or were never meant';
+COMMENT ON COLUMN public.schedules.next_due_at IS 'Next due time, where the writer of the last event knew it';
+COMMENT ON COLUMN public.schedules.last_due_at IS 'Due time of the last fire that was not by hand';
+COMMENT ON COLUMN public.schedules.last_fired_at IS 'When it last fired';
+COMMENT ON COLUMN public.schedules.last_task_id IS 'The task of that fire';
+COMMENT ON COLUMN public.schedules.last_error IS 'Why that fire enqueued nothing';
 CREATE AGGREGATE public.task_state(event public.events) (
     SFUNC = public.fold_task,
     STYPE = public.background_tasks
@@ -399,6 +441,69 @@ COMMENT ON COLUMN public.errors.last_seen_at IS 'When that was';
 COMMENT ON COLUMN public.errors.last_task_id IS 'Task of the last occurrence';
 COMMENT ON COLUMN public.errors.last_attempt IS 'Its attempt';
 COMMENT ON COLUMN public.errors.last_message IS 'Its message, whole';
+CREATE TABLE public.followers (
+    name text NOT NULL,
+    "position" bigint NOT NULL,
+    quiet_until bigint DEFAULT 0 NOT NULL,
+    moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failed_at timestamp with time zone,
+    error text,
+    CONSTRAINT follower_position_is_not_negative CHECK (("position" >= 0))
+)
+WITH (fillfactor='50');
+COMMENT ON TABLE public.followers IS 'Checkpoints: how far each follower of the log has come';
+COMMENT ON COLUMN public.followers.name IS 'Name of the follower';
+COMMENT ON COLUMN public.followers."position" IS 'Everything up to here is done; moves in the transaction of the effect';
+COMMENT ON COLUMN public.followers.quiet_until IS 'Up to this position state is built, but nothing is sent again (relay rewind --no-effects)';
+COMMENT ON COLUMN public.followers.moved_at IS 'When the checkpoint last moved';
+COMMENT ON COLUMN public.followers.failures IS 'Failures in a row since then';
+COMMENT ON COLUMN public.followers.failed_at IS 'When it last failed';
+COMMENT ON COLUMN public.followers.error IS 'Why; NULL once it goes on';
+CREATE TABLE public.parked_events (
+    follower text NOT NULL,
+    "position" bigint NOT NULL,
+    error text NOT NULL,
+    times integer NOT NULL,
+    parked_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.parked_events IS 'Events a follower failed on and stepped over, folded from follower.* events; resumed by hand';
+COMMENT ON COLUMN public.parked_events.follower IS 'The follower';
+COMMENT ON COLUMN public.parked_events."position" IS 'The event it failed on';
+COMMENT ON COLUMN public.parked_events.error IS 'What went wrong';
+COMMENT ON COLUMN public.parked_events.times IS 'How often it was parked';
+COMMENT ON COLUMN public.parked_events.parked_at IS 'When it was parked last';
+CREATE VIEW public.follower_lag AS
+ SELECT f.name,
+    f."position",
+    s.settled,
+    GREATEST((s.settled - f."position"), (0)::bigint) AS lag_positions,
+    (COALESCE(EXTRACT(epoch FROM (clock_timestamp() - ( SELECT e.recorded_at
+           FROM public.events e
+          WHERE ((e."position" > f."position") AND (e."position" <= s.settled))
+          ORDER BY e."position"
+         LIMIT 1))), (0)::numeric))::double precision AS lag_seconds,
+        CASE
+            WHEN (s.settled < s.head) THEN ( SELECT l.pid
+               FROM pg_locks l
+              WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 1) AND (((l.classid)::bigint >> 16) = public.fence_tag()) AND (l.database = ( SELECT d.oid
+                       FROM pg_database d
+                      WHERE (d.datname = current_database()))))
+              ORDER BY ((((l.classid)::bigint & (65535)::bigint) << 32) | (l.objid)::bigint)
+             LIMIT 1)
+            ELSE NULL::integer
+        END AS held_by_pid,
+    (f.quiet_until > f."position") AS quiet,
+    ( SELECT count(*) AS count
+           FROM public.parked_events p
+          WHERE (p.follower = f.name)) AS parked,
+    f.failures,
+    f.error,
+    f.failed_at,
+    f.moved_at
+   FROM (public.followers f
+     CROSS JOIN ( SELECT public.stable_position() AS settled,
+            COALESCE(pg_sequence_last_value('public.events_position'::regclass), (0)::bigint) AS head) s);
 CREATE TABLE public.idempotency_keys (
     api_key text NOT NULL,
     route text NOT NULL,
@@ -509,6 +614,36 @@ COMMENT ON COLUMN public.queue_depth.ready IS 'Tasks that could be claimed now';
 COMMENT ON COLUMN public.queue_depth.waiting IS 'Tasks that wait for their run_at';
 COMMENT ON COLUMN public.queue_depth.running IS 'Tasks that a worker holds';
 COMMENT ON COLUMN public.queue_depth.oldest_ready_at IS 'Since when the oldest of the ready ones is ready';
+CREATE TABLE public.relay_lease (
+    only_row boolean DEFAULT true NOT NULL,
+    holder text,
+    term bigint DEFAULT 0 NOT NULL,
+    taken_at timestamp with time zone,
+    expires_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT one_leader_at_a_time CHECK (only_row)
+)
+WITH (fillfactor='50');
+COMMENT ON TABLE public.relay_lease IS 'Which relay leads, and until when: checked in the transaction of every effect';
+COMMENT ON COLUMN public.relay_lease.only_row IS 'Always true: one leads at a time';
+COMMENT ON COLUMN public.relay_lease.holder IS 'The relay that leads, or led last';
+COMMENT ON COLUMN public.relay_lease.term IS 'Counts the take-overs; an effect names the term it belongs to';
+COMMENT ON COLUMN public.relay_lease.taken_at IS 'When this term began';
+COMMENT ON COLUMN public.relay_lease.expires_at IS 'Another may take over from then on, in the time of the database';
+CREATE TABLE public.relays (
+    relay_id text NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    code_version text,
+    started_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.relays IS 'Relay processes that run; one of them leads (relay_lease)';
+COMMENT ON COLUMN public.relays.relay_id IS 'Its name';
+COMMENT ON COLUMN public.relays.host IS 'Host it runs on';
+COMMENT ON COLUMN public.relays.pid IS 'Process id there';
+COMMENT ON COLUMN public.relays.code_version IS 'Version of the code it runs';
+COMMENT ON COLUMN public.relays.started_at IS 'When it started';
+COMMENT ON COLUMN public.relays.seen_at IS 'Last sign of life';
 CREATE TABLE public.schema_objects (
     kind text NOT NULL,
     identity text NOT NULL
@@ -617,6 +752,29 @@ COMMENT ON COLUMN public.task_attempts.worker_id IS 'Who ran it';
 COMMENT ON COLUMN public.task_attempts.error_type IS 'Exception class of a failed attempt';
 COMMENT ON COLUMN public.task_attempts.error_message IS 'Message of a failed attempt';
 COMMENT ON COLUMN public.task_attempts.fingerprint IS 'Group of its error (functions/error_fingerprint.sql); null unless it failed or timed out';
+CREATE TABLE public.task_counts (
+    task_type text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    enqueued bigint DEFAULT 0 NOT NULL,
+    started bigint DEFAULT 0 NOT NULL,
+    completed bigint DEFAULT 0 NOT NULL,
+    retried bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    timed_out bigint DEFAULT 0 NOT NULL,
+    cancelled bigint DEFAULT 0 NOT NULL,
+    duration_ms bigint DEFAULT 0 NOT NULL
+);
+COMMENT ON TABLE public.task_counts IS 'What happened to tasks, by type and hour; counted by the follower task_counts';
+COMMENT ON COLUMN public.task_counts.task_type IS 'Type of the tasks';
+COMMENT ON COLUMN public.task_counts.hour IS 'Beginning of the hour in which it was recorded';
+COMMENT ON COLUMN public.task_counts.enqueued IS 'task.enqueued events';
+COMMENT ON COLUMN public.task_counts.started IS 'task.started events: attempts';
+COMMENT ON COLUMN public.task_counts.completed IS 'task.completed events';
+COMMENT ON COLUMN public.task_counts.retried IS 'task.retry_scheduled events: attempts that failed and are tried again';
+COMMENT ON COLUMN public.task_counts.failed IS 'task.failed events';
+COMMENT ON COLUMN public.task_counts.timed_out IS 'task.timed_out events';
+COMMENT ON COLUMN public.task_counts.cancelled IS 'task.cancelled events';
+COMMENT ON COLUMN public.task_counts.duration_ms IS 'Run time of the completed attempts, summed up';
 CREATE VIEW public.task_execution_logs AS
  SELECT a.ended_position AS id,
     a.task_type AS task_name,
@@ -753,6 +911,8 @@ ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (doc_id);
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY ("position");
+ALTER TABLE ONLY public.followers
+    ADD CONSTRAINT followers_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (api_key, route, key);
 ALTER TABLE ONLY public.lanes
@@ -765,14 +925,24 @@ ALTER TABLE ONLY public.api_key_hashes
     ADD CONSTRAINT one_hash_per_key UNIQUE (name);
 ALTER TABLE ONLY public.lanes
     ADD CONSTRAINT one_lane_per_queue_class_and_group UNIQUE (queue, class, limit_group);
+ALTER TABLE ONLY public.parked_events
+    ADD CONSTRAINT parked_events_pkey PRIMARY KEY (follower, "position");
 ALTER TABLE ONLY public.queues
     ADD CONSTRAINT queues_pkey PRIMARY KEY (queue);
+ALTER TABLE ONLY public.relay_lease
+    ADD CONSTRAINT relay_lease_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.relays
+    ADD CONSTRAINT relays_pkey PRIMARY KEY (relay_id);
+ALTER TABLE ONLY public.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.schema_objects
     ADD CONSTRAINT schema_objects_pkey PRIMARY KEY (kind, identity);
 ALTER TABLE ONLY public.stream_heads
     ADD CONSTRAINT stream_heads_pkey PRIMARY KEY (stream_type, stream_id);
 ALTER TABLE ONLY public.task_attempts
     ADD CONSTRAINT task_attempts_pkey PRIMARY KEY (task_id, attempt);
+ALTER TABLE ONLY public.task_counts
+    ADD CONSTRAINT task_counts_pkey PRIMARY KEY (task_type, hour);
 ALTER TABLE ONLY public.task_types
     ADD CONSTRAINT task_types_pkey PRIMARY KEY (task_type, code_version);
 ALTER TABLE ONLY public.taxonomies
@@ -838,10 +1008,14 @@ CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABL
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_agents;
 CREATE TRIGGER project_coverage AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_coverage();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_coverage;
+CREATE TRIGGER project_followers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_followers();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_followers;
 CREATE TRIGGER project_keys AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_keys();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_keys;
 CREATE TRIGGER project_queues AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_queues();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_queues;
+CREATE TRIGGER project_schedules AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_schedules();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_schedules;
 CREATE TRIGGER project_stream_heads AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_stream_heads();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_stream_heads;
 CREATE TRIGGER project_tasks AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_tasks();
