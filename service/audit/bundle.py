@@ -127,8 +127,8 @@ def _readme(task: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     last = chosen(task["attempts"])
     parts = [
         f"Task {task['task_id']} of type {task['task_type']}, {row['status']}{gone}\n"
-        f"made {facts['made_at']} by Annals {facts['service_version']}: {facts['events']} events, "
-        f"{len(task['attempts'])} attempts, {facts['related']} events on other streams\n",
+        f"made {facts['made_at']} by Annals {facts['service_version']}; events: {facts['events']}, "
+        f"attempts: {len(task['attempts'])}, events on other streams: {facts['related']}\n",
         "Run it again, without a database and without effects outside:\n"
         "  annals replay-local THIS_FILE --import MODULE"
         + (f"      (attempt {last['attempt']} unless --attempt says another)\n" if last else "\n")
