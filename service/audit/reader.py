@@ -10,7 +10,8 @@ from service.store.queries import load
 from service.store.wire import Connection
 
 QUERIES = load("service.audit")
-FEWEST_STREAMS, MOST_STREAMS, EVENTS_PER_STREAM = 50, 10_000, 4
+# Fewer would take as long, to empty the shadow: on a busy server chunks would shrink and shrink.
+FEWEST_STREAMS, MOST_STREAMS, EVENTS_PER_STREAM = 500, 10_000, 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from service.lifecycle import before
 from service.store.pool import Database
 
 # Who writes to one of its streams waits for a whole chunk.
-REBUILT = Chunk(streams=200, events=800, seconds=0.1)
+REBUILT = Chunk(streams=500, events=2000, seconds=0.2)
 
 
 async def rebuild(
@@ -81,5 +81,6 @@ async def _repaired(
         try:
             rows = await before(run.stop, connection.fetch(QUERIES[query], *arguments))
         finally:
-            await (transaction.rollback() if rows is None else transaction.commit())
+            # Without a row nothing was written but the shadow, and that need not be kept.
+            await (transaction.commit() if rows else transaction.rollback())
         return None if rows is None else list(map(dict, rows))

@@ -147,6 +147,6 @@ def test_every_fault_of_an_event_has_words_and_a_kind(fault: str) -> None:
 def test_a_chunk_grows_and_shrinks_to_its_time_within_bounds() -> None:
     chunk = Chunk(streams=1000, events=4000, seconds=1.0)
     assert chunk.after(0.8).streams == 1250
-    assert (chunk.after(0.01).streams, chunk.after(100).streams) == (2000, 500)
-    assert (Chunk(60, 240, 1.0).after(9).streams, Chunk(9_000, 9, 1.0).after(0.1).streams) == (50, 10_000)
+    assert (chunk.after(0.01).streams, chunk.after(1.5).streams) == (2000, 667)
+    assert (Chunk(600, 9, 1.0).after(9).streams, Chunk(9_000, 9, 1.0).after(0.1).streams) == (500, 10_000)
     assert Chunk(7, 7).after(9) == Chunk(7, 7), "without a time it stays"
