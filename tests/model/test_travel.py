@@ -5,10 +5,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.rows import dict_row
 
+from service.store.queries import load
 from tests.model.database import Session, session
 from tests.model.history import Operation, programs, run
 from tests.model.reference_fold import Fold, Row
@@ -17,6 +20,7 @@ from tests.model.world import TYPES, World
 
 MOST_POSITIONS = 200 if os.environ.get("ANNALS_MODEL") == "long" else 12
 STATUSES = ("pending", "running", "completed", "failed", "cancelled", "timeout")
+ATTEMPTS = load("service.store")["attempts_at"].encode()
 CLASSES = {1: "high", 2: "medium", 3: "low"}
 
 
@@ -87,10 +91,28 @@ def assert_past(s: Session, events: list[Row], position: int, reference: Fold) -
     for task_id in {event["stream_id"] for event in events if event["stream_type"] == "task"}:
         told = s.rows("SELECT * FROM past_task(%s, %s)", task_id, position)
         assert told == [row for name, row in past.items() if name == task_id]
+        if task_id in past:
+            assert_attempts(s, task_id, position, reference)
     assert page(s, position) == newest_first(past)
     assert told_depths(s, position) == depths(past)
     told = {row["queue"] for row in s.rows("SELECT * FROM past_queue_depth(%s) WHERE paused", position)}
     assert told == paused_queues(reference) & {row["queue"] for row in past.values()}
+
+
+def assert_attempts(s: Session, task_id: str, position: int, reference: Fold) -> None:
+    """The runs that had begun: those of task_attempts, and the one that was open."""
+    task = reference.background_tasks[task_id]
+    expected = [
+        (row["attempt"], row["outcome"], row["started_at"], row["ended_at"], row["worker_id"])
+        for (name, _), row in sorted(reference.task_attempts.items())
+        if name == task_id
+    ]
+    if task["status"] == "running":
+        expected.append((task["attempt"], "running", task["started_at"], None, task["worker_id"]))
+    with psycopg.RawCursor(s.connection, row_factory=dict_row) as cursor:
+        found = cursor.execute(ATTEMPTS, [task_id, position]).fetchall()
+    columns = ("attempt", "status", "started_at", "ended_at", "worker_id")
+    assert [tuple(row[column] for column in columns) for row in found] == expected
 
 
 def newest_first(rows: dict[str, Row]) -> list[Row]:
