@@ -14,6 +14,10 @@ once more. Audits of one database take turns, chunk by chunk.
 `annals audit at` shows the past as service.store.travel reads it: without the shadow, and without a fold of
 what nothing changed since.
 
+`annals audit export` writes the log to a file (lines, sinks, parquet), and `annals audit import` fills an
+empty log from one (sources, importing). The file has events and nothing else: contents, secrets and working
+state (functions/table_kinds.sql) stay where they are, also the numbers of lanes, which are a dictionary.
+
 Left out: that nobody changed the log itself. The triggers refuse it, but only seals could prove it;
 `canonical` gives the bytes that they will be made of.
 """

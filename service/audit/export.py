@@ -5,7 +5,7 @@ keeps neither vacuum nor writers waiting, and gives the same events whenever it 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 
 from service import __version__
@@ -45,7 +45,7 @@ async def choose(
     return Header(await log.epoch(), first, last, __version__, datetime.now(UTC), asked)
 
 
-async def events_of(db: Database, header: Header) -> AsyncIterator[list[RawEvent]]:
+async def events_of(db: Database, header: Header) -> AsyncGenerator[list[RawEvent], None]:
     """The events that the header promises, in order; the next chunk is read while one is worked on."""
     upcoming = asyncio.create_task(_read(db, header, header.first_position))
     try:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -74,11 +74,12 @@ async def _fill(context: Context, db: Database, header: Header, sink: Sink, stop
     # The number of positions: an estimate from above, because some were rolled back.
     total = None if header.selected.tasks else header.last_position - header.first_position + 1
     with progress_bar(context, "exporting", total) as tell:
-        async for events in events_of(db, header):
-            await asyncio.to_thread(sink.write, events)
-            tell(sink.digest.events, "exporting")
-            if stop.is_set():
-                raise Stopped
+        async with aclosing(events_of(db, header)) as chunks:
+            async for events in chunks:
+                await asyncio.to_thread(sink.write, events)
+                tell(sink.digest.events, "exporting")
+                if stop.is_set():
+                    raise Stopped
         await asyncio.to_thread(sink.finish)
 
 

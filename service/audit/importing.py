@@ -15,7 +15,7 @@ import asyncpg
 from service.audit.lines import RawEvent
 from service.audit.reader import QUERIES
 from service.audit.sources import Source, Window
-from service.errors import AnnalsError, Invalid
+from service.errors import AnnalsError, Conflict, Invalid
 from service.lifecycle import before
 from service.store.pool import Database
 from service.store.wire import Connection, Json
@@ -40,6 +40,14 @@ async def import_log(
     Raises Conflict when the log is not empty, Invalid (with the line) when the file is wrong, Interrupted
     when `stop` is set before the end.
     """
+    try:
+        return await _import_all(db, source, stop, tell)
+    except asyncpg.InsufficientPrivilegeError as error:
+        hint = "Import as the role that migrates: it owns the tables."
+        raise Conflict(f"This role may not fill the log: {error}.", hint=hint) from error
+
+
+async def _import_all(db: Database, source: Source, stop: asyncio.Event, tell: Callable[[int], None]) -> int:
     async with db.transaction() as connection:
         # It may wait for a writer that takes its time; what comes after it waits for nobody.
         await before(stop, connection.execute(QUERIES["begin_import"], timeout=PATIENCE_SECONDS))

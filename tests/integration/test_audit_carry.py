@@ -311,6 +311,22 @@ def test_a_broken_connection_leaves_nothing(
         assert is_empty(s)
 
 
+def test_an_empty_log_is_carried_too(clone: Clone) -> None:
+    with clone() as dsn, clone() as other, session(other) as s:
+        lines = asyncio.run(export_lines(dsn))
+        assert len(lines) == 2
+        assert asyncio.run(import_lines(other, lines)) == 0
+        assert is_empty(s)
+
+
+def test_a_role_that_does_not_own_the_tables_is_told_so(empty: str, whole: list[bytes]) -> None:
+    with session(empty) as s:
+        s.rows("GRANT annals_app TO CURRENT_USER")
+    with pytest.raises(Conflict, match="may not fill the log: permission denied") as caught:
+        asyncio.run(import_lines(f"{empty}{'&' if '?' in empty else '?'}role=annals_app", whole))
+    assert "owns the tables" in caught.value.hint
+
+
 def test_many_events_of_one_stream_fold_in_one_window(clone: Clone) -> None:
     with clone() as dsn, session(dsn) as s:
         for statement in LIFE[:4]:

@@ -50,6 +50,9 @@ def as_role(connection: psycopg.Connection[Any], role: str, statement: str) -> l
         "UPDATE background_tasks SET status = 'completed' RETURNING 1",
         "DELETE FROM workers RETURNING 1",
         "SELECT repair_streams('queues', 'queue', '{default}')",
+        "SELECT begin_import()",
+        "SELECT import_events('')",
+        "SELECT finish_import(1)",
     ],
 )
 @pytest.mark.parametrize("role", ["annals_app", "annals_reader", "annals_archiver"])

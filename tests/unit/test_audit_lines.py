@@ -88,6 +88,8 @@ def test_the_digest_can_be_computed_from_the_lines_alone() -> None:
         ({"recorded_at": "2026-01-02"}, "is no time as in"),
         ({"recorded_at": "2026-01-02T03:04:05.678901+00:00"}, "is no time as in"),
         ({"recorded_at": "2026-01-02T03:04:05.678901"}, "is no time as in"),
+        ({"recorded_at": "2026-01-02T24:00:00.000000Z"}, "is no time as in"),
+        ({"recorded_at": "2026-02-30T03:04:05.678901Z"}, "is no time as in"),
         ({"recorded_at": None}, "is no time as in"),
         ({"recorded_at": "infinity"}, "is no time as in"),
         ({"more": 1}, "not known: more"),
