@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from service.errors import Invalid
-from service.store.errors import translated
 from service.store.pool import Database
 from service.store.queries import load
 
@@ -54,14 +53,13 @@ async def diff(
             f"Position {earlier} lies after position {later}.", hint="Name the earlier moment first."
         )
     found: dict[str, list[Row]] = {}
-    with translated():
-        async with db.acquire() as connection:
-            for done, section in enumerate(SECTIONS):
-                tell(done, section)
-                statement = SQL[f"diff_{section}"]
-                rows = await connection.fetch(statement, earlier, later, timeout=PATIENCE_SECONDS)
-                found[section] = [dict(row) for row in rows]
-            bounds = await connection.fetchrow(SQL.diff_bounds, earlier, later, timeout=PATIENCE_SECONDS)
+    async with db.acquire() as connection:
+        for done, section in enumerate(SECTIONS):
+            tell(done, section)
+            statement = SQL[f"diff_{section}"]
+            rows = await connection.fetch(statement, earlier, later, timeout=PATIENCE_SECONDS)
+            found[section] = [dict(row) for row in rows]
+        bounds = await connection.fetchrow(SQL.diff_bounds, earlier, later, timeout=PATIENCE_SECONDS)
     assert bounds is not None, "the statement has no FROM"
     earlier_at, later_at, count = bounds
     return Diff(earlier, later, earlier_at, later_at, count, *(found[section] for section in SECTIONS))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from service.errors import Invalid
 from service.model.error_group import TREND_PARTS, ErrorGroup, GroupState, Occurrence
 from service.store.paging import Page, decode_cursor, encode_cursor
 from service.store.pool import Querying
@@ -42,7 +43,10 @@ class Window(NamedTuple):
 
 
 class ErrorStore:
-    """Over a pool or one session. Every method may raise DatabaseUnavailable."""
+    """Over a pool or one session.
+
+    Every method may raise DatabaseUnavailable, and Invalid for a window that begins after its end.
+    """
 
     def __init__(self, db: Querying) -> None:
         self._db = db
@@ -93,6 +97,11 @@ class ErrorStore:
         return [Occurrence(*row) for row in rows]
 
     async def _window(self, since: datetime | None, until: datetime | None) -> Window:
+        if since and until and since > until:
+            raise Invalid(
+                f"The time asked for begins at {since.isoformat()}, after its end at {until.isoformat()}.",
+                hint="Give both since and until; since is 24 hours ago when a list is asked without it.",
+            )
         row = await self._db.fetchrow(SQL.error_window, since, until)
         assert row is not None, "the statement has no FROM"
         return Window(*row)

@@ -144,6 +144,8 @@ async def test_an_old_failure_is_listed_only_when_asked_for(api: Api) -> None:
         ("/errors?state=closed", 422),
         ("/errors?cursor=nonsense", 422),
         ("/errors?limit=0", 422),
+        ("/errors?until=2020-01-01", 422),
+        ("/errors/x?since=2026-01-02&until=2026-01-01", 422),
         ("/errors/x?limit=0", 422),
         ("/errors?what=1", 422),
     ],
@@ -176,6 +178,7 @@ async def test_the_command_lists_groups_and_shows_one(api: Api, database: str) -
     unknown = annals(database, "errors", "e1-none")
     assert unknown.returncode == 3 and "annals errors" in unknown.stderr
     assert annals(database, "errors", "--since", "soon").returncode == 2
+    assert annals(database, "errors", "--since", "1h", "--until", "2h").returncode == 2
 
 
 def test_a_terminal_shows_two_lines_for_each_group() -> None:
