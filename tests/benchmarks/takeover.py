@@ -95,7 +95,7 @@ async def punctuality(dsn: str, db: Connection, schedules: int) -> list[float]:
     )
     began = await db.fetchval("SELECT clock_timestamp()")
     with two_relays(dsn):
-        while len(rows := await db.fetch(PUNCTUAL, began)) < schedules:
+        while len(rows := await db.fetch(PUNCTUAL, began)) < schedules:  # noqa: ASYNC110
             await asyncio.sleep(0.2)  # until the next minute begins
     return [float(row[0]) for row in rows]
 
