@@ -18,13 +18,15 @@ BEGIN
         SELECT e.type, e.stream_id, date_trunc('hour', e.recorded_at, 'UTC') AS hour, e.data,
                (SELECT f.data ->> 'task_type' FROM events f
                 WHERE f.stream_type = 'task' AND f.stream_id = e.stream_id AND f.version = 1) AS task_type
-        FROM events e
-        WHERE e.position > count_task_events."after" AND e.position <= count_task_events.until
-          AND e.type IN ('task.enqueued', 'task.started', 'task.completed', 'task.retry_scheduled', 'task.failed',
-                         'task.timed_out', 'task.cancelled')
-          AND CASE WHEN count_task_events.chosen IS NULL
-                   THEN NOT EXISTS (SELECT FROM parked_events p WHERE p.follower = 'task_counts' AND p.position = e.position)
-                   ELSE e.position = ANY (count_task_events.chosen) END)
+        FROM (SELECT unnest(count_task_events.chosen) AS position
+              UNION ALL
+              SELECT x.position FROM events x
+              WHERE count_task_events.chosen IS NULL
+                AND x.position > count_task_events."after" AND x.position <= count_task_events.until
+                AND NOT EXISTS (SELECT FROM parked_events p WHERE p.follower = 'task_counts' AND p.position = x.position)) w
+        JOIN events e USING (position)
+        WHERE e.type IN ('task.enqueued', 'task.started', 'task.completed', 'task.retry_scheduled', 'task.failed',
+                         'task.timed_out', 'task.cancelled'))
     INSERT INTO task_counts AS c (task_type, hour, enqueued, started, completed, retried, failed, timed_out, cancelled, duration_ms)
     SELECT h.task_type, h.hour,
            s.sign * count(*) FILTER (WHERE h.type = 'task.enqueued'), s.sign * count(*) FILTER (WHERE h.type = 'task.started'),

@@ -2,7 +2,8 @@
 --
 -- The law of writing: every row that an event reads or changes is locked before the first insert into
 -- events, table by table in the order below and by key within a table. A write function that also
--- locks rows of its own calls this first, then append_events.
+-- locks rows of its own calls this first, then append_events. Keys are looked up as arrays: joined, a generic
+-- plan scans all tasks for each event that is none of a task.
 --
 --   SELECT * FROM lock_streams(ARRAY[('queue', 'default', 'queue.paused', '{}', NULL, NULL, NULL, NULL)]::event_draft[]);
 
@@ -12,11 +13,11 @@ LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY
         SELECT 'task', t.task_id, t.version FROM background_tasks t
-        WHERE t.task_id IN (SELECT d.stream_id FROM unnest(lock_streams.drafts) d WHERE d.stream_type = 'task')
+        WHERE t.task_id = ANY (ARRAY(SELECT d.stream_id FROM unnest(lock_streams.drafts) d WHERE d.stream_type = 'task'))
         ORDER BY t.task_id FOR UPDATE;
     RETURN QUERY
         SELECT 'agent', a.agent_id::text, a.version FROM agents a
-        WHERE a.agent_id IN (SELECT d.stream_id::uuid FROM unnest(lock_streams.drafts) d WHERE d.stream_type = 'agent')
+        WHERE a.agent_id = ANY (ARRAY(SELECT d.stream_id::uuid FROM unnest(lock_streams.drafts) d WHERE d.stream_type = 'agent'))
         ORDER BY a.agent_id FOR UPDATE;
     INSERT INTO stream_heads (stream_type, stream_id, version)
         SELECT DISTINCT d.stream_type, d.stream_id, 0 FROM unnest(lock_streams.drafts) d

@@ -17,7 +17,7 @@ import difflib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -70,7 +70,8 @@ class Cron:
 
     def count(self, after: datetime, before: datetime, limit: int = 1000) -> int:
         """How many due times lie strictly between two moments; at most `limit`."""
-        return sum(1 for due in islice(self.after(after), limit) if due < before)
+        earlier = takewhile(lambda due: due < before, self.after(after))
+        return sum(1 for _ in islice(earlier, limit))
 
     def _walk(self, local: datetime) -> Iterator[datetime]:
         """Local times that match, after `local`; both without a zone."""

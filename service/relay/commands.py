@@ -171,7 +171,7 @@ def counts(context: Context, hours: int, task_type: str | None) -> None:
 
 
 def _relay_cells(row: asyncpg.Record) -> Sequence[object]:
-    role = "leads" if row["leads"] else "stands by"
+    role = "leads" if row["leads"] else "silent" if row["silent"] else "stands by"
     return (
         row["relay_id"],
         role,

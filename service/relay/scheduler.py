@@ -63,7 +63,9 @@ class Scheduler:
         cron = row.when()
         due = cron.last(row.counts_from, row.now)
         late = timedelta(seconds=self._settings.missed_after_seconds)
-        if due is None or (row.missed_fires == "skip" and row.now - due > late):
+        if due is None:  # the clock was set back since the row was read
+            return cron.next(row.now, 1)[0]
+        if row.missed_fires == "skip" and row.now - due > late:
             logger.warning("Schedule missed", extra={"fields": {"schedule": row.name, "due_at": due}})
             return cron.next(row.now, 1)[0]
         missed = cron.count(row.counts_from, due)

@@ -271,6 +271,16 @@ async def test_tasks_are_counted_by_type_and_hour_and_counting_anew_gives_the_sa
             assert await db.fetch("SELECT * FROM task_counts") == once
 
 
+async def test_the_leader_counts_the_past_on(db: Database) -> None:
+    await db.fetch("SELECT enqueue_task('noop', ring => false) FROM generate_series(1, 2100)")
+    async with running(db):
+
+        async def is_marked() -> bool:
+            return bool(await db.fetchval("SELECT count(*) FROM depth_marks"))
+
+        await until(is_marked)
+
+
 async def test_the_next_relay_leads_when_the_first_ends(db: Database) -> None:
     async with running(db, Echo(), relay_id="r-1") as (first, shutdown):
         await first.lease.won()

@@ -120,6 +120,18 @@ async def test_it_serves_and_ends_in_order(
     assert [row["status"] for row in rows] == ["stopped", "stopped"]
 
 
+async def test_a_relay_leads_meanwhile_and_says_farewell(
+    database: str, connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with up("--workers", "0", dsn=database) as running:
+        await running.until("Ready in")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await connection.fetchval("SELECT term FROM relay_lease"):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # another process, starting
+        assert await running.end() == 0
+    assert await connection.fetchval("SELECT count(*) FROM relays") == 0
+
+
 async def test_once_ends_by_itself_and_no_workers_means_none(
     database: str, connection: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
