@@ -33,7 +33,8 @@ def why(context: Context, task_id: str) -> None:
     for cause in facts.pop("causes", [])[1:]:
         context.say(f"Also: {cause['sentence']}")
     context.say("")
-    state = f"{found.status or 'gone'}, {found.reason}" + (", blocked" if found.blocked else "")
+    words = dict.fromkeys((found.status or "gone", found.reason, "blocked" if found.blocked else ""))
+    state = ", ".join(filter(None, words))
     context.table(task_id, ["fact", "value"], [("state", state), *flattened(facts)])
 
 
