@@ -143,9 +143,9 @@ async def test_an_event_in_an_open_transaction_is_waited_for(db: Database) -> No
                 "SELECT position FROM enqueue_tasks($1)", [{"task_type": "noop", "params": {}}]
             )
             (second,) = await enqueue(db, {})
-            lag = await db.fetchrow("SELECT settled, held_by_pid FROM follower_lag")
-            pid = await late.fetchval("SELECT pg_backend_pid()")
-            assert lag is None or lag[1] == pid
+            await db.fetch("SELECT open_follower('echo')")
+            holder = await db.fetchval("SELECT held_by_pid FROM follower_lag")
+            assert holder == await late.fetchval("SELECT pg_backend_pid()")
         await reached(db, "echo", second)
     assert await echoes(db) == [first, second]
 

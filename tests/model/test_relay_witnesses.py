@@ -125,6 +125,22 @@ def test_witness_without_the_lock_a_take_over_comes_in_between(trio: Sessions) -
     assert taken_over_inside_an_effect(trio)
 
 
+def test_a_leader_paused_inside_an_effect_keeps_nobody_waiting_for_long(trio: Sessions) -> None:
+    """Its session is ended after 3 s, and what it began is rolled back."""
+    one, other, watch = trio
+    term = lead(watch, "r-1")
+    one.rows("BEGIN")
+    one.rows("SELECT advance_follower('mail', 0, 5, 'r-1', %s)", term)
+    one.rows(ECHO)
+    let_run_out(watch)
+    call = Call(other, watch, lambda s: lead(s, "r-2"))
+    assert not call.settle()
+    assert call.result() == 2
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+        one.rows("COMMIT")
+    assert (watch.value("SELECT position FROM followers"), echoes(watch)) == (0, 0)
+
+
 def test_a_renewal_does_not_wait_for_effects(trio: Sessions) -> None:
     one, other, watch = trio
     term = lead(watch)

@@ -65,6 +65,9 @@ def test_the_app_writes_by_functions(connection: psycopg.Connection[Any]) -> Non
     assert as_role(connection, "annals_app", "SELECT enqueue_task('noop')")
     assert as_role(connection, "annals_app", "SELECT * FROM claim_tasks('w-1', '{default}', '{noop}', 1)")
     assert as_role(connection, "annals_app", "SELECT cancel_task('task-waiting')") == [("cancelled",)]
+    schedule = """SELECT outcome FROM set_schedule('s', '{"cron": "0 3 * * *", "task_type": "noop"}')"""
+    assert as_role(connection, "annals_app", schedule) == [("created",)]
+    assert as_role(connection, "annals_app", "SELECT leads_term FROM lead_relay('r', 'h', 1)") == [(1,)]
     assert as_role(connection, "annals_app", "SELECT extend_depth_marks(5, 1)") == [(5,)]
     assert as_role(connection, "annals_app", "SELECT task_id FROM tasks_page_at(5)")
 
@@ -96,6 +99,7 @@ def test_readers_read_and_write_nothing(connection: psycopg.Connection[Any], rol
         "SELECT count(*) FROM diff_tasks(0, 1), diff_errors(0, 1), diff_queues(0, 1), diff_events(0, 1)",
         "SELECT count(*) FROM diff_coverage(0, 1)",
         "SELECT * FROM background_tasks",
+        "SELECT count(*) FROM follower_lag, schedules, parked_events, relays, relay_lease, task_counts",
     ):
         assert as_role(connection, role, statement), statement
     for statement in (
