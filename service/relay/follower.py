@@ -10,11 +10,13 @@ from service.store.pool import Session
 class Follower(Protocol):
     """Does something for events of the log, each exactly once, in order.
 
-    `types` are the event types it wants (LIKE patterns); None for all. `name` is its checkpoint's.
+    `types` are the event types it wants (LIKE patterns); None for all. `name` is its checkpoint's. After a
+    batch it rests for `rest` times as long as the batch took: 0 where somebody waits for the effect.
     """
 
     name: str
     types: Sequence[str] | None
+    rest: int
 
     async def apply(self, db: Session, events: Sequence[Event], effects: bool) -> None:
         """Do it, in the transaction that moves the checkpoint: through `db` and nothing else.

@@ -73,7 +73,7 @@ class Following:
         await self._open()
         while True:
             self._wakeup.clear()
-            while await self._step():
+            while await self._step_and_rest():
                 pass
             rang = await self._wakeup.wait(self._settings.poll_interval_seconds)
             if not rang:
@@ -86,6 +86,12 @@ class Following:
         assert row is not None, "the function always answers"
         if self._place.saved != row[0] or self._place.quiet_until != row[1]:
             self._place = Place(row[0], row[0], row[1])
+
+    async def _step_and_rest(self) -> bool:
+        began = asyncio.get_running_loop().time()
+        more = await self._step()
+        await asyncio.sleep(self.follower.rest * (asyncio.get_running_loop().time() - began))
+        return more
 
     async def _step(self) -> bool:
         """Do the next batch; whether there may be more."""

@@ -44,6 +44,7 @@ class Echo:
     """Answers each enqueued task with an event; fails on those whose params say so."""
 
     types: Sequence[str] | None = ("task.enqueued",)
+    rest = 0
 
     def __init__(self, name: str = "echo") -> None:
         self.name = name
