@@ -1,8 +1,8 @@
 -- Tasks by queue, priority class and status as they were at a position of the log, or at a time.
 --
 -- Pending is one number: which of them were due is a matter of that moment's clock, and tasks_at with
--- '{pending}' tells it (run_at). Fast near depth marks, which the API writes as the log grows (and
--- extend_depth_marks); right without any. A time is written with its type.
+-- '{pending}' tells it (run_at). Fast near depth marks, which the leading relay writes as the log
+-- grows (and extend_depth_marks); right without any. A time is written with its type.
 --
 --   SELECT queue, class, pending, running, failed FROM queue_depth_at(1);
 --   SELECT queue, sum(pending) FROM queue_depth_at(now() - interval '1 hour') GROUP BY queue;
