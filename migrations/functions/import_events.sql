@@ -47,9 +47,7 @@ BEGIN
         GROUP BY r.round ORDER BY r.round
     LOOP
         INSERT INTO events
-        SELECT i.* FROM unnest(_round.positions) WITH ORDINALITY AS p (position, place)
-        JOIN pg_temp.incoming i ON i.position = p.position
-        ORDER BY p.place;
+        SELECT i.* FROM pg_temp.incoming i WHERE i.position = ANY (_round.positions) ORDER BY i.position;
         _total := _total + cardinality(_round.positions);
     END LOOP;
     SELECT i.* INTO _event FROM pg_temp.incoming i
