@@ -18,6 +18,8 @@ what nothing changed since.
 empty log from one (sources, importing). The file has events and nothing else: contents, secrets and working
 state (functions/table_kinds.sql) stay where they are, also the numbers of lanes, which are a dictionary.
 
-Left out: that nobody changed the log itself. The triggers refuse it, but only seals could prove it;
+Faults of the log that it shows by itself (holes, order, causes, times) are found too: queries/faults.sql.
+
+Left out: a log that was changed without contradicting itself or a read model. Only seals could show that;
 `canonical` gives the bytes that they will be made of.
 """

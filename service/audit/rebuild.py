@@ -13,7 +13,7 @@ from typing import Any
 from service.audit.explaining import finding_of
 from service.audit.findings import Finding
 from service.audit.reader import QUERIES, Chunk, Reader, ReadModel, snapshot
-from service.audit.verify import PAGES_AT_ONCE, Verification, is_fed_by, stray
+from service.audit.verify import PAGES_AT_ONCE, Verification, is_fed_by, stray, unfoldable
 from service.lifecycle import before
 from service.store.pool import Database
 
@@ -26,7 +26,8 @@ async def rebuild(
 ) -> AsyncIterator[Finding]:
     """Repair the read models of `run` and yield what was wrong, each row after it was replaced.
 
-    `tell` is called after each chunk.
+    A stream that cannot be folded is left as it is, and is a finding of `events`. `tell` is called after
+    each chunk.
     """
     async with snapshot(db) as connection:
         stream_types = await Reader(connection).stream_types()
@@ -54,7 +55,10 @@ async def _streams(
         run.seen(streams, monotonic() - began)
         tell()
         for row in rows:
-            yield finding_of(model.name, f"{stream_type}/{row['stream_id']}", row)
+            stream = f"{stream_type}/{row['stream_id']}"
+            yield (
+                unfoldable(stream, row["problem"]) if row["problem"] else finding_of(model.name, stream, row)
+            )
 
 
 async def _strays(

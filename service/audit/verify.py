@@ -104,6 +104,11 @@ def is_fed_by(model: ReadModel, stream_type: str, headed: bool) -> bool:
     return model.stream_type == stream_type if model.stream_type else not headed
 
 
+def unfoldable(stream: str, problem: str) -> Finding:
+    """The finding for a stream that the folds refuse."""
+    return Finding("unfoldable", "events", stream, {}, detail=problem)
+
+
 def stray(read_model: str, row: Mapping[str, Any]) -> Finding:
     """The finding for a row of rows_without_stream."""
     stream = f"{row['stream_type']}/{row['stream_id']}"
@@ -165,7 +170,7 @@ class _Look:
             ]
             return [await self._finding(model, row, broken) for model, row in rows]
         if len(ids) == 1:
-            return [Finding("unfoldable", "events", f"{self.stream_type}/{ids[0]}", {}, detail=problem)]
+            return [unfoldable(f"{self.stream_type}/{ids[0]}", problem)]
         middle = len(ids) // 2
         first, second = ids[:middle], ids[middle:]
         return [*await self._differences(first, broken), *await self._differences(second, broken)]

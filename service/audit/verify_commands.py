@@ -56,7 +56,8 @@ def rebuild(context: Context, read_model: str) -> None:
 
     Runs on a live system: it holds the streams of one chunk at a time. Each chunk that changed something
     appends projection.repaired to the log. Rows that are right are not written. Shows what was wrong.
-    Ends with exit code 130 when interrupted: the chunks until then are done, the rest is as it was.
+    Ends with exit code 1 when a stream cannot be folded: its rows are left as they are; with 130 when
+    interrupted: the chunks until then are done, the rest is as it was.
 
     \b
     Example: annals audit rebuild background_tasks
@@ -68,7 +69,7 @@ def rebuild(context: Context, read_model: str) -> None:
         with _bar(context, verification) as tell:
             shown = await _shown(context, rebuild_read_models(db, verification, tell))
         _show_repair(context, verification, shown)
-        return INTERRUPTED if stop.is_set() else 0
+        return INTERRUPTED if stop.is_set() else int("events" in verification.found)
 
     with_audit(context, work)
 
@@ -105,15 +106,17 @@ def _show_outcome(context: Context, verification: Verification, shown: list[Find
 
 
 def _show_repair(context: Context, verification: Verification, shown: list[Finding]) -> None:
-    rows = sum(verification.found.values())
     [read_model] = verification.read_models
+    rows, left = (verification.found.get(name, 0) for name in (read_model.name, "events"))
     if context.as_json:
-        _emit_whole(verification, read_model=read_model.name, rows=rows)
+        _emit_whole(verification, read_model=read_model.name, rows=rows, unfoldable=left)
         return
-    _show(context, "Replaced by what the log says", rows, shown)
+    _show(context, "Replaced by what the log says", rows + left, shown)
     whole = "nothing to replace until then" if verification.stop.is_set() else "every row was right"
     what = f"{rows:,} {'row' if rows == 1 else 'rows'} replaced" if rows else whole
     context.say(f"{read_model.name}: {what} ({_folded(verification)})")
+    if left:
+        context.say(f"Streams that cannot be folded, their rows left as they are: {left:,}")
     _show_interruption(context, verification, "left as it was")
 
 

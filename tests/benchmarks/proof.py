@@ -4,8 +4,9 @@
 
 Makes the database annals_proof anew (--again takes the one that is there) and lives so many tasks in it
 through the functions of production: enqueued, claimed and completed in batches of a thousand, three events
-each. Then it runs the commands themselves and prints, for each, events a second over the whole command and
-the peak memory of its process and of its server processes (anonymous pages: shared buffers do not count).
+each. Then it runs the commands themselves and prints, for each, events a second over the whole command,
+events a second of CPU in its process and its server processes (which other load hardly changes), and their
+peak memory (anonymous pages: shared buffers do not count).
 """
 
 import argparse
@@ -95,6 +96,14 @@ def anonymous_kib(pid: int) -> int:
     return int(found[1]) if found else 0
 
 
+def cpu_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def backends(watch: "psycopg.Connection[tuple[int]]") -> Iterator[int]:
     for row in watch.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'annals'"):
         yield row[0]
@@ -103,6 +112,7 @@ def backends(watch: "psycopg.Connection[tuple[int]]") -> Iterator[int]:
 def measure(dsn: str, arguments: list[str]) -> dict[str, object]:
     """Run one command of the audit to its end, and watch it and its server processes."""
     peak = client = 0
+    cpu: dict[int, float] = {}
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "service", "audit", *arguments, "--json"],
@@ -112,9 +122,12 @@ def measure(dsn: str, arguments: list[str]) -> dict[str, object]:
         text=True,
     )
     with psycopg.connect(dsn, autocommit=True) as watch:
+        watch.execute("SET application_name = 'watch'")
         while process.poll() is None:
-            peak = max(peak, sum(map(anonymous_kib, backends(watch))))
+            servers = list(backends(watch))
+            peak = max(peak, sum(map(anonymous_kib, servers)))
             client = max(client, anonymous_kib(process.pid))
+            cpu |= {pid: used for pid in (process.pid, *servers) if (used := cpu_seconds(pid))}
             time.sleep(SAMPLE_SECONDS)  # a sample, not a wait
     seconds = time.perf_counter() - began
     *_, last = (process.stdout or iter(())).read().splitlines()  # type: ignore[union-attr]
@@ -125,6 +138,7 @@ def measure(dsn: str, arguments: list[str]) -> dict[str, object]:
         "events": events,
         "seconds": round(seconds, 1),
         "events/s": round(events / seconds),
+        "events/CPU-s": round(events / sum(cpu.values())),
         "client MiB": client // 1024,
         "server MiB": peak // 1024,
     }

@@ -116,6 +116,11 @@ FORGERIES = (
     Forgery("reason_of_a_pause", changed(3, 'data = data || \'{"reason": "else"}\''), stream_type="queue"),
     Forgery("scopes_of_a_key", changed(1, 'data = data || \'{"scopes": ["admin"]}\''), stream_type="key"),
     Forgery("revocation_removed", removed("version = 2"), stream_type="key"),
+    Forgery("task_of_a_fire", changed(2, 'data = data || \'{"task_id": "task-2"}\''), stream_type="schedule"),
+    Forgery("fire_removed", removed("version = 2"), stream_type="schedule"),
+    Forgery(
+        "error_of_a_parked_event", changed(1, 'data = data || \'{"error": "yes"}\''), stream_type="follower"
+    ),
     Forgery("last_event_of_a_thing_removed", removed("version = 2"), stream_type="thing"),
     # From here on nobody contradicts them: no read model keeps these fields, or a later event overrode them.
     Forgery("actor_of_an_end", changed(6, "actor = 'worker:else'")),

@@ -3,7 +3,8 @@
 Every task has the same life, in two attempts: 1 task.enqueued, 2 task.started, 3 task.progressed,
 4 task.retry_scheduled, 5 task.started, 6 task.completed. Every agent: 1 agent.created, 2 agent.targets_set,
 3 agent.queried, 4 coverage.measured, 5 agent.updated. Every queue is paused, resumed and paused; every key
-created and revoked; every worker started and stopped; every thing, a stream without a row, is told of twice.
+created and revoked; every worker started and stopped; every schedule set and fired; every follower parks an
+event; every thing, a stream without a row, is told of twice.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ NODE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 NAMESPACE = uuid.UUID(NODE)
 BORN = {"name": "a", "taxonomy_version": "1", "taxonomy_node_ids": [NODE]}
 BORN |= {"retrieval_config": {}, "features_config": {}}
+SCHEDULE = {"cron": "0 3 * * *", "task_type": "noop"}
+FIRED = {"due_at": "2026-01-02T03:00:00Z", "next_due_at": "2026-01-03T03:00:00Z", "task_id": "task-1"}
 MEASURED = {"measured_at": "2026-01-02T03:04:05Z", "overall_coverage": 40, "total_documents": 3}
 MEASURED |= {"total_chunks": 9, "version": "1"}
 AGENT_LIFE = [
@@ -72,7 +75,7 @@ class Lives:
         self._skip(count)
 
     def others(self, names: Iterable[str]) -> None:
-        """Live the lives of an agent, a worker, a queue, a key and a thing of each name."""
+        """Live the lives of an agent, a worker, a queue, and so on of each name."""
         for name in names:
             for kind, data in AGENT_LIFE:
                 self.tell("agent", agent_id(name), kind, data)
@@ -82,6 +85,9 @@ class Lives:
                 self.run(f"SELECT {write}(%s, 'deploy')", name)
             self.run("SELECT create_key(%s, sha256(%s::bytea), '{read}', now())", name, name)
             self.run("SELECT revoke_key(%s)", name)
+            self.run("SELECT set_schedule(%s, %s)", name, json.dumps(SCHEDULE))
+            self.tell("schedule", name, "schedule.fired", FIRED)
+            self.tell("follower", name, "follower.parked", {"follower": name, "position": 1, "error": "no"})
             self.tell("thing", name, "thing.told", {})
             self.tell("thing", name, "thing.told", {})
 

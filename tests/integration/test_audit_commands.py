@@ -77,8 +77,28 @@ def test_json_gives_a_line_for_each_finding_and_one_for_the_whole(lived: str) ->
         "streams": 2,
         "events": 4,
         "rows": 1,
+        "unfoldable": 0,
         "interrupted": False,
     }
+
+
+def test_a_rebuild_leaves_what_cannot_be_folded_and_ends_with_1(lived: str) -> None:
+    tamper(lived)
+    with psycopg.connect(lived, autocommit=True) as connection:
+        connection.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        connection.execute("UPDATE events SET type = 'task.exploded' WHERE stream_id = 't-2'")
+    done = annals(lived, "audit", "rebuild", "background_tasks", "--json")
+    assert done.returncode == 1
+    row, left, whole = records(done)
+    assert (row["kind"], row["stream"]) == ("differs", "task/t-1")
+    assert (left["kind"], left["stream"]) == ("unfoldable", "task/t-2")
+    assert "event 1 cannot be folded: project_tasks was not taught" in left["explanation"]
+    assert (whole["rows"], whole["unfoldable"]) == (1, 1)
+    again = annals(lived, "audit", "rebuild", "background_tasks")
+    assert (
+        again.returncode == 1
+        and "Streams that cannot be folded, their rows left as they are: 1" in again.stdout
+    )
 
 
 def test_an_unknown_read_model_ends_with_3_and_the_known_ones(lived: str) -> None:

@@ -1,1 +1,1 @@
-SELECT stream_id, row_key, kept, folded FROM repair_streams($1, $2, $3)
+SELECT stream_id, row_key, kept, folded, problem FROM repair_streams($1, $2, $3)
