@@ -460,6 +460,26 @@ COMMENT ON COLUMN public.followers.moved_at IS 'When the checkpoint last moved';
 COMMENT ON COLUMN public.followers.failures IS 'Failures in a row since then';
 COMMENT ON COLUMN public.followers.failed_at IS 'When it last failed';
 COMMENT ON COLUMN public.followers.error IS 'Why; NULL once it goes on';
+CREATE VIEW public.open_appends AS
+ SELECT l.pid,
+    a.usename AS role,
+    a.application_name,
+    (clock_timestamp() - a.xact_start) AS open_for,
+    a.state,
+    ((((l.classid)::bigint & (65535)::bigint) << 32) | (l.objid)::bigint) AS held_position,
+    a.query
+   FROM (pg_locks l
+     LEFT JOIN pg_stat_activity a ON ((a.pid = l.pid)))
+  WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 1) AND (((l.classid)::bigint >> 16) = public.fence_tag()) AND (l.database = ( SELECT d.oid
+           FROM pg_database d
+          WHERE (d.datname = current_database()))));
+COMMENT ON COLUMN public.open_appends.pid IS 'Its server process; pg_terminate_backend(pid) ends it';
+COMMENT ON COLUMN public.open_appends.role IS 'Role it logged in as';
+COMMENT ON COLUMN public.open_appends.application_name IS 'What it calls itself';
+COMMENT ON COLUMN public.open_appends.open_for IS 'Age of the transaction';
+COMMENT ON COLUMN public.open_appends.state IS 'active, or idle in transaction';
+COMMENT ON COLUMN public.open_appends.held_position IS 'No follower passes this position while it is open';
+COMMENT ON COLUMN public.open_appends.query IS 'Its last statement';
 CREATE TABLE public.parked_events (
     follower text NOT NULL,
     "position" bigint NOT NULL,
@@ -483,16 +503,11 @@ CREATE VIEW public.follower_lag AS
           WHERE ((e."position" > f."position") AND (e."position" <= s.settled))
           ORDER BY e."position"
          LIMIT 1))), (0)::numeric))::double precision AS lag_seconds,
-        CASE
-            WHEN (s.settled < s.head) THEN ( SELECT l.pid
-               FROM pg_locks l
-              WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 1) AND (((l.classid)::bigint >> 16) = public.fence_tag()) AND (l.database = ( SELECT d.oid
-                       FROM pg_database d
-                      WHERE (d.datname = current_database()))))
-              ORDER BY ((((l.classid)::bigint & (65535)::bigint) << 32) | (l.objid)::bigint)
-             LIMIT 1)
-            ELSE NULL::integer
-        END AS held_by_pid,
+    ( SELECT o.pid
+           FROM public.open_appends o
+          WHERE (o.held_position <= s.settled)
+          ORDER BY o.held_position
+         LIMIT 1) AS held_by_pid,
     (f.quiet_until > f."position") AS quiet,
     ( SELECT count(*) AS count
            FROM public.parked_events p
@@ -502,8 +517,19 @@ CREATE VIEW public.follower_lag AS
     f.failed_at,
     f.moved_at
    FROM (public.followers f
-     CROSS JOIN ( SELECT public.stable_position() AS settled,
-            COALESCE(pg_sequence_last_value('public.events_position'::regclass), (0)::bigint) AS head) s);
+     CROSS JOIN ( SELECT public.stable_position() AS settled) s);
+COMMENT ON COLUMN public.follower_lag.name IS 'Name of the follower';
+COMMENT ON COLUMN public.follower_lag."position" IS 'Everything up to here is done';
+COMMENT ON COLUMN public.follower_lag.settled IS 'Settled end of the log: as far as it can come now';
+COMMENT ON COLUMN public.follower_lag.lag_positions IS 'Positions in between';
+COMMENT ON COLUMN public.follower_lag.lag_seconds IS 'Age of the oldest event that it has not done';
+COMMENT ON COLUMN public.follower_lag.held_by_pid IS 'Server process whose open transaction holds all followers at the settled end';
+COMMENT ON COLUMN public.follower_lag.quiet IS 'It was rewound without effects, and is not yet where it was';
+COMMENT ON COLUMN public.follower_lag.parked IS 'Events it failed on and stepped over';
+COMMENT ON COLUMN public.follower_lag.failures IS 'Failures in a row';
+COMMENT ON COLUMN public.follower_lag.error IS 'Why; NULL while it goes on';
+COMMENT ON COLUMN public.follower_lag.failed_at IS 'When it last failed';
+COMMENT ON COLUMN public.follower_lag.moved_at IS 'When its checkpoint last moved';
 CREATE TABLE public.idempotency_keys (
     api_key text NOT NULL,
     route text NOT NULL,
@@ -550,26 +576,6 @@ COMMENT ON TABLE public.log_epoch IS 'Identity of this log; part of every cursor
 COMMENT ON COLUMN public.log_epoch.only_row IS 'Always true: there is one epoch at a time';
 COMMENT ON COLUMN public.log_epoch.epoch IS 'Renewed when positions may have been handed out twice';
 COMMENT ON COLUMN public.log_epoch.started_at IS 'When this epoch began';
-CREATE VIEW public.open_appends AS
- SELECT l.pid,
-    a.usename AS role,
-    a.application_name,
-    (clock_timestamp() - a.xact_start) AS open_for,
-    a.state,
-    ((((l.classid)::bigint & (65535)::bigint) << 32) | (l.objid)::bigint) AS held_position,
-    a.query
-   FROM (pg_locks l
-     LEFT JOIN pg_stat_activity a ON ((a.pid = l.pid)))
-  WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 1) AND (((l.classid)::bigint >> 16) = public.fence_tag()) AND (l.database = ( SELECT d.oid
-           FROM pg_database d
-          WHERE (d.datname = current_database()))));
-COMMENT ON COLUMN public.open_appends.pid IS 'Its server process; pg_terminate_backend(pid) ends it';
-COMMENT ON COLUMN public.open_appends.role IS 'Role it logged in as';
-COMMENT ON COLUMN public.open_appends.application_name IS 'What it calls itself';
-COMMENT ON COLUMN public.open_appends.open_for IS 'Age of the transaction';
-COMMENT ON COLUMN public.open_appends.state IS 'active, or idle in transaction';
-COMMENT ON COLUMN public.open_appends.held_position IS 'No follower passes this position while it is open';
-COMMENT ON COLUMN public.open_appends.query IS 'Its last statement';
 CREATE TABLE public.queues (
     queue text NOT NULL,
     paused boolean NOT NULL,
