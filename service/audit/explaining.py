@@ -21,20 +21,20 @@ def finding_of(read_model: str, stream: str, row: Mapping[str, Any], steps: Step
     kept, folded = row["kept"], row["folded"]
     kind = kind_of(kept, folded)
     if kept is None or folded is None:
-        detail = _made(read_model, stream, steps) if kept is None else _not_made(read_model, stream, steps)
-        return Finding(kind, read_model, stream, row["row_key"], detail=detail)
+        words = _made(read_model, stream, steps) if kept is None else _not_made(read_model, stream, steps)
+        return Finding(kind, read_model, stream, row["row_key"], words)
     claims = tuple(_claim(name, kept, folded, steps) for name in differing_columns(kept, folded))
     columns = tuple(claim.column for claim in claims)
     version, unexplained = explain(kept, [(step["version"], step["state"]) for step in steps])
     if steps and _saw_more(kept, folded):
-        detail = (
+        words = (
             f"{read_model} has seen event {kept['version']}; the log ends with {_named(steps[-1], stream)}"
         )
     elif version is not None:
-        detail = _outdated(read_model, stream, kept, columns, steps)
+        words = _outdated(read_model, stream, kept, columns, steps)
     else:
-        detail = _contradiction(read_model, claims, kept, unexplained)
-    return Finding(kind, read_model, stream, row["row_key"], columns, version, unexplained, claims, detail)
+        words = _contradiction(read_model, claims, kept, unexplained)
+    return Finding(kind, read_model, stream, row["row_key"], words, columns, version, unexplained, claims)
 
 
 def differing_columns(kept: Row, folded: Row) -> tuple[str, ...]:

@@ -5,17 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Row = Mapping[str, Any]
+# A row differs from the log, is missing, is there although the log does not make it (surplus), or belongs to
+# a stream without events (stray); a stream has a hole or cannot be folded; an event cannot have been written.
 Kind = Literal["differs", "missing", "surplus", "stray", "hole", "impossible", "unfoldable"]
 
-MEANINGS: Mapping[Kind, str] = {
-    "differs": "the row is not what the log says",
-    "missing": "the log says there is a row, and there is none",
-    "surplus": "there is a row that the log does not say",
-    "stray": "there is a row whose stream has no event",
-    "hole": "the versions of a stream are not 1, 2, 3, ... in the order of positions",
-    "impossible": "an event that the service cannot have written",
-    "unfoldable": "the events of a stream cannot be folded",
-}
 # What is wrong with one event, as queries/faults.sql finds it. fact is what its neighbours say.
 FAULTS: Mapping[str, str] = {
     "doubled": "there is more than one event {version}; this one is {type} at position {position}",
@@ -53,23 +46,18 @@ class Finding:
 
     `equals_version` is the last version of the stream after which the row looked like this; when there is
     none, `unexplained` names the columns whose value no version ever gave them. `claims` has every differing
-    column with what both sides say. `detail` is one line for a person.
+    column with what both sides say. `explanation` is one line for a person.
     """
 
     kind: Kind
     read_model: str
     stream: str
     row_key: Row
+    explanation: str
     columns: tuple[str, ...] = ()
     equals_version: int | None = None
     unexplained: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
-    detail: str = ""
-
-    @property
-    def explanation(self) -> str:
-        """One line for a person: what is wrong, and which side says what."""
-        return self.detail or MEANINGS[self.kind]
 
 
 def fault_of(stream_type: str, row: Row) -> Finding:
@@ -77,9 +65,9 @@ def fault_of(stream_type: str, row: Row) -> Finding:
     fault = "misplaced" if row["fault"] == "hole" and row["fact"] else row["fault"]
     kind: Kind = "hole" if fault in ("doubled", "hole", "misplaced") else "impossible"
     event = "event {version} ({type}, position {position})".format_map(row)
-    detail = FAULTS[fault].format(event=event, **row)
+    explanation = FAULTS[fault].format(event=event, **row)
     key = {"version": row["version"], "position": row["position"]}
-    return Finding(kind, "events", f"{stream_type}/{row['stream_id']}", key, detail=detail)
+    return Finding(kind, "events", f"{stream_type}/{row['stream_id']}", key, explanation)
 
 
 def unhanded(row: Row) -> Finding:

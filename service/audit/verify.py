@@ -106,14 +106,14 @@ def is_fed_by(model: ReadModel, stream_type: str, headed: bool) -> bool:
 
 def unfoldable(stream: str, problem: str) -> Finding:
     """The finding for a stream that the folds refuse."""
-    return Finding("unfoldable", "events", stream, {}, detail=problem)
+    return Finding("unfoldable", "events", stream, {}, problem)
 
 
 def stray(read_model: str, row: Mapping[str, Any]) -> Finding:
     """The finding for a row of rows_without_stream."""
     stream = f"{row['stream_type']}/{row['stream_id']}"
-    detail = f"{read_model} has the row, and {stream} has no event"
-    return Finding("stray", read_model, stream, row["row_key"], detail=detail)
+    explanation = f"{read_model} has the row, and {stream} has no event"
+    return Finding("stray", read_model, stream, row["row_key"], explanation)
 
 
 async def _chunk(

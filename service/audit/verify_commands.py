@@ -79,7 +79,7 @@ async def _shown(context: Context, findings: AsyncIterator[Finding]) -> list[Fin
     shown: list[Finding] = []
     async for finding in findings:
         if context.as_json:
-            emit_json_lines([asdict(finding) | {"explanation": finding.explanation}])
+            emit_json_lines([asdict(finding)])
         elif len(shown) < SHOWN_ROWS:
             shown.append(finding)
     return shown
