@@ -178,9 +178,11 @@ def test_why_is_a_sentence_then_the_other_causes_then_the_facts(lived: str) -> N
 
 
 def test_why_as_json_is_the_row_of_why_pending(lived: str) -> None:
-    [told] = records(annals(lived, "tasks", "why", "t-1", "--json"))
+    # Not due for an hour: what is due a moment later would have two answers.
+    execute(lived, "SELECT enqueue_task('noop', task_id => 't-2', run_at => now() + interval '1 hour')")
+    [told] = records(annals(lived, "tasks", "why", "t-2", "--json"))
     with psycopg.connect(lived) as connection:
-        row = connection.execute("SELECT status, blocked, reason FROM why_pending('t-1')").fetchone()
+        row = connection.execute("SELECT status, blocked, reason FROM why_pending('t-2')").fetchone()
     assert (told["status"], told["blocked"], told["reason"]) == row
     assert told["facts"]["causes"][0]["sentence"] == told["sentence"]
 

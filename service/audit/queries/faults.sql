@@ -3,6 +3,7 @@
 -- After a hole or a doubled version all that follow are out of step: of these only the first is one.
 -- fact is what the neighbours say instead. A clock may be set back, and a caller of SQL may name a time: only
 -- what is more than a day out of order is a fault. Numbers in data are compared as jsonb: a cast would fail.
+-- A measurement in the request itself (measure_coverage) has no worker: its caller stands for one.
 WITH told AS (
     SELECT e.*, row_number() OVER stream AS expected, lag(e.recorded_at) OVER stream AS before,
            first_value(e.correlation_id) OVER stream AS correlation,
@@ -20,7 +21,8 @@ judged AS (
         WHEN t.recorded_at > now() + interval '1 day' THEN 'future'
         WHEN t.stream_type = 'task' AND t.correlation_id IS DISTINCT FROM t.correlation THEN 'correlation'
         WHEN t.type IN ('task.started', 'task.progressed') AND t.data -> 'attempt' IS DISTINCT FROM to_jsonb(t.attempts) THEN 'attempt'
-        WHEN t.type = 'task.started' AND t.actor IS DISTINCT FROM 'worker:' || (t.data ->> 'worker_id') THEN 'actor'
+        WHEN t.type = 'task.started'
+             AND coalesce(t.actor NOT IN ('worker:' || (t.data ->> 'worker_id'), t.data ->> 'worker_id'), true) THEN 'actor'
     END AS fault
     FROM told t)
 SELECT DISTINCT ON (j.stream_id, replace(j.fault, 'doubled', 'hole')) j.stream_id, j.fault, j.version, j.position, j.type, j.expected,
