@@ -23,6 +23,7 @@ LEFT_OUT = (
     "The log keeps its own epoch: from here on it goes another way than the one it came from, and cursors of"
     " one must not be taken for those of the other."
 )
+SWITCH_SECONDS = 0.0002
 
 
 @click.command("import")
@@ -43,6 +44,8 @@ def import_(context: Context, file: str) -> None:
     """
 
     async def work(db: Database, stop: asyncio.Event) -> int:
+        # The thread that reads the file would keep the one that feeds the database waiting, 5 ms each time.
+        sys.setswitchinterval(SWITCH_SECONDS)
         with opened_source(file) as source:
             header = source.header
             total = None if header.selected.tasks else header.last_position - header.first_position + 1
