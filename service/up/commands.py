@@ -1,5 +1,6 @@
 """The command `annals up`."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def up(
             words.append(_place(context))
         with startup.part("Schema") as words:
             applied = migrate(dsn)
-            words.append(", ".join(applied.migrations) or "up to date")
+            words.append(_brought(applied.migrations))
         plan = Plan(context, dsn, startup, demo, once)
         code = lifecycle.run(lambda shutdown: run(plan, shutdown))
     click.get_current_context().exit(code)
@@ -82,6 +83,13 @@ def _prepare_for_demo(context: Context) -> None:
     if settings.origin("log.level") == "default.toml":
         # That a task of the demo fails is a warning; it is told where it belongs.
         context.override(log__level="ERROR")
+
+
+def _brought(migrations: Sequence[str]) -> str:
+    """The schema's line: a first start has too many migrations to name."""
+    if len(migrations) > 1:
+        return f"{len(migrations)} migrations, up to {migrations[-1]}"
+    return "".join(migrations) or "up to date"
 
 
 def _place(context: Context) -> str:
