@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from service import __version__
 from service.audit.lines import Header, RawEvent, Selection
-from service.audit.moments import settle
 from service.audit.reader import QUERIES
 from service.errors import Invalid, NotFound
 from service.store.log import LogReader
 from service.store.pool import Database
+from service.store.travel import settle
 
 # Also what is in memory at once, twice: at the bound of an event, 256 KiB, half a gigabyte; usually 1 MB.
 CHUNK = 1000

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from service.audit import timeline
-from service.audit.moments import Moment, settle
+from service.audit.moments import Moment
 from service.audit.replay import Life
 from service.audit.replay import replay as tell_life
 from service.audit.running import INTERRUPTED, with_audit
@@ -17,6 +17,7 @@ from service.cli import Context, emit_json_lines, json_option
 from service.lifecycle import before
 from service.model.biography import Step
 from service.store.pool import Database
+from service.store.travel import settle
 
 COLUMNS = ["position", "recorded_at", "gap", "type", "status", "attempt", "actor", "reason", "changes"]
 
