@@ -15,10 +15,10 @@ from time import monotonic
 
 from service.errors import DatabaseUnavailable
 from service.model.task import Claim, ClaimedTask
+from service.probe import Probe
 from service.store.tasks import TaskStore
 from service.store.wakeups import EVERYTHING, Wakeup
 from service.worker.marks import Marks
-from service.worker.probe import Probe
 from service.worker.slots import Slots
 
 logger = logging.getLogger(__name__)

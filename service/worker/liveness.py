@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from service.errors import DatabaseUnavailable
+from service.probe import Probe
 from service.sections import WorkerSettings
 from service.store.fleet import FleetStore
 from service.store.pool import Database, Session
 from service.worker.identity import Identity
-from service.worker.probe import Probe
 
 logger = logging.getLogger(__name__)
 

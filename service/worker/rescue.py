@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
+from service.probe import Probe
 from service.sections import WorkerSettings
 from service.store.pool import Session
 from service.store.tasks import TaskStore
 from service.store.wire import Json
 from service.worker.identity import Identity
-from service.worker.probe import Probe
 from service.worker.rows import held_tasks, suspects
 from service.worker.silence import Silence
 from service.worker.strays import Strays

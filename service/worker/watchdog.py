@@ -12,7 +12,7 @@ import threading
 import traceback
 from time import monotonic
 
-from service.worker.probe import Probe
+from service.probe import Probe
 
 logger = logging.getLogger(__name__)
 

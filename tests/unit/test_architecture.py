@@ -24,6 +24,7 @@ BASE = {
     "lifecycle",
     "log",
     "metrics",
+    "probe",
     "resources",
     "sections",
     "settings",

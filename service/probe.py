@@ -1,4 +1,4 @@
-"""Points at which a test can wait for what the worker does; nothing happens there until a test asks."""
+"""Points at which a test can wait for what a process does; nothing happens there until a test asks."""
 
 import asyncio
 from typing import Generic, TypeVar
