@@ -146,9 +146,32 @@ class CoverageSettings(Section):
 
 
 class WebhookSettings(Section):
-    """Which callback addresses are accepted."""
+    """Which callback addresses are accepted, and how webhooks are sent to them."""
 
     allow_http_localhost: bool
+    attempts: Positive
+    first_delay_seconds: Seconds
+    timeout_seconds: Seconds
+    concurrency: Positive
+    per_endpoint: Positive
+    slow_after_seconds: Seconds
+    most_open: Positive
+    retry_after_max_seconds: Grace
+    max_response_bytes: Count
+    pause_after_seconds: Seconds
+    pause_after_failures: Positive
+    probe_seconds: Seconds
+    probe_max_seconds: Seconds
+    secret_overlap_seconds: Grace
+
+    @model_validator(mode="after")
+    def slow_ones_find_room(self) -> Self:
+        """A slow attempt leaves its place among those that count: there must be room beside them."""
+        if self.most_open < self.concurrency:
+            raise ValueError(f"most_open ({self.most_open}) is below concurrency ({self.concurrency})")
+        if self.probe_max_seconds < self.probe_seconds:
+            raise ValueError("probe_max_seconds is below probe_seconds")
+        return self
 
 
 class TaskTypeSettings(Section):

@@ -15,11 +15,13 @@ LANGUAGE plpgsql
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
-    _types  text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'task' OR a.type = 'agent.deleted');
+    _types  text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'task' OR a.type IN ('agent.deleted', 'webhook.attempt_failed'));
     _ended  constant text[] := ARRAY['task.completed', 'task.failed', 'task.timed_out', 'task.cancelled',
                                      'task.retry_scheduled', 'task.snoozed', 'task.released', 'task.rescued'];
     _known  constant text[] := _ended || ARRAY['task.enqueued', 'task.started', 'task.progressed', 'task.completion_refused',
-                                     'task.cancellation_requested', 'task.retry_requested', 'task.abandoned', 'agent.deleted'];
+                                     'task.cancellation_requested', 'task.retry_requested', 'task.abandoned', 'agent.deleted',
+                                     'webhook.attempt_failed'];
+    _told   constant text[] := _types;
     _round  bigint[];
     _rounds integer := 1;
 BEGIN
@@ -150,6 +152,15 @@ BEGIN
             WHERE e.type = 'task.retry_requested' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
         END IF;
     END LOOP;
+
+    -- A delivery has a stream of its own: it moves neither the version of its task nor its changed_position.
+    IF 'webhook.attempt_failed' = ANY (_told) THEN
+        UPDATE background_tasks t
+        SET webhook_retry_count = (t.webhook_retry_count + f.failures)::smallint
+        FROM (SELECT a.data ->> 'task_id' AS task_id, count(*) AS failures FROM appended a
+              WHERE a.type = 'webhook.attempt_failed' GROUP BY 1) f
+        WHERE t.task_id = f.task_id;
+    END IF;
 
     -- An agent's tasks go with it; the events stay.
     IF EXISTS (SELECT FROM appended a WHERE a.type = 'agent.deleted') THEN

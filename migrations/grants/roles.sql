@@ -43,8 +43,11 @@ BEGIN
                        'why_pending(text, timestamptz), why_running(background_tasks, timestamptz), why_over(text, timestamptz), '
                        'waiting_facts(background_tasks, timestamptz), waiting_causes(jsonb), worker_facts(text, text, timestamptz), '
                        'database_facts(), task_rank(text, timestamptz), queue_pace(text, smallint, timestamptz) TO %I', _role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION webhook_endpoint(text), webhook_id(events), webhook_body(bigint), webhook_drafts(bigint[]), '
+                       'webhook_ends(bigint, bigint), webhooks_so_far(text[]), last_webhook_number(text), next_delivery_at(timestamptz), '
+                       'due_deliveries(text[], text[], text[], integer, integer, timestamptz) TO %I', _role);
         IF _role <> 'annals_app' THEN
-            EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys FROM %I', _role);
+            EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys, webhook_secrets FROM %I', _role);
         END IF;
     END LOOP;
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'annals_app') THEN

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from service.model import agent_events, fleet_events, schedule_events, task_events
+from service.model import agent_events, fleet_events, schedule_events, task_events, webhook_events
 from service.model.registry import FIELDS, TYPES, EventData
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "fleet_events",
     "schedule_events",
     "task_events",
+    "webhook_events",
 ]
 
 

@@ -3,28 +3,33 @@
 from collections.abc import Sequence
 
 from service.model.events import Event
-from service.store.pool import Session
+from service.store.log import Found, LogReader
+from service.store.pool import Querying, Session
 from service.store.queries import load
 
 SQL = load(__package__)
+COUNTED = (
+    "task.enqueued",
+    "task.started",
+    "task.completed",
+    "task.retry_scheduled",
+    "task.failed",
+    "task.timed_out",
+    "task.cancelled",
+)
 
 
 class TaskCounts:
     """Counts in the database, set by set; of the events it needs their positions."""
 
     name = "task_counts"
-    types: Sequence[str] | None = (
-        "task.enqueued",
-        "task.started",
-        "task.completed",
-        "task.retry_scheduled",
-        "task.failed",
-        "task.timed_out",
-        "task.cancelled",
-    )
-
+    rings: Sequence[str] = ()
     # Statistics may lag: under full load they get a fifth of a core, and catch up when it is over.
     rest = 4
+
+    async def search(self, db: Querying, after: int, limit: int) -> Found:
+        """What began, ended or is tried again."""
+        return await LogReader(db).search(after, limit, types=COUNTED)
 
     async def apply(self, db: Session, events: Sequence[Event], effects: bool) -> None:
         """Add the events to the counts; a count is state, so `effects` changes nothing."""

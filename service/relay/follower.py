@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from service.model.events import Event
-from service.store.pool import Session
+from service.store.log import Found
+from service.store.pool import Querying, Session
 
 
 class Follower(Protocol):
     """Does something for events of the log, each exactly once, in order.
 
-    `types` are the event types it wants (LIKE patterns); None for all. `name` is its checkpoint's. After a
-    batch it rests for `rest` times as long as the batch took: 0 where somebody waits for the effect.
+    `name` is its checkpoint's. After a batch it rests for `rest` times as long as the batch took: 0 where
+    somebody waits for the effect. `rings` are the channels to ring once a batch has committed.
     """
 
     name: str
-    types: Sequence[str] | None
     rest: int
+    rings: Sequence[str]
+
+    async def search(self, db: Querying, after: int, limit: int) -> Found:
+        """The next settled events that it wants, at most `limit`, and how far it looked."""
 
     async def apply(self, db: Session, events: Sequence[Event], effects: bool) -> None:
         """Do it, in the transaction that moves the checkpoint: through `db` and nothing else.

@@ -14,7 +14,7 @@ from service.errors import Conflict, DatabaseUnavailable, LeaseLost
 from service.model.events import Event
 from service.relay.follower import Follower
 from service.sections import RelaySettings
-from service.store.log import LogReader
+from service.store.doorbell import Doorbell
 from service.store.pool import Database, Session
 from service.store.queries import load
 from service.store.wakeups import Wakeup
@@ -46,10 +46,16 @@ class Following:
     """One follower under one leader: `run(term)` until cancelled, or until the lease is lost."""
 
     def __init__(
-        self, follower: Follower, db: Database, settings: RelaySettings, wakeup: Wakeup, relay_id: str
+        self,
+        follower: Follower,
+        db: Database,
+        settings: RelaySettings,
+        wakeup: Wakeup,
+        doorbell: Doorbell,
+        relay_id: str,
     ) -> None:
         self.follower, self._db, self._settings = follower, db, settings
-        self._wakeup, self._relay_id = wakeup, relay_id
+        self._wakeup, self._doorbell, self._relay_id = wakeup, doorbell, relay_id
         self._place = Place(0, 0, 0)
         self._term = 0
         self._patience = settings.attempts
@@ -96,7 +102,7 @@ class Following:
     async def _step(self) -> bool:
         """Do the next batch; whether there may be more."""
         place = self._place
-        found = await LogReader(self._db).search(place.read, self._settings.batch, types=self.follower.types)
+        found = await self.follower.search(self._db, place.read, self._settings.batch)
         reached = found.position
         if place.read < place.quiet_until:
             reached = min(reached, place.quiet_until)
@@ -137,6 +143,8 @@ class Following:
             except Exception as error:
                 raise Poison(f"{type(error).__name__}: {error}") from error
         self._moved(reached)
+        for channel in self.follower.rings:
+            self._doorbell.ring(channel)
 
     async def _suspect(self, event: Event, poison: Poison) -> None:
         """An event that fails alone: try again later, and park it when there is no patience left."""

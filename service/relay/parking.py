@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from service.errors import AnnalsError, DatabaseUnavailable, Invalid, NotFound
 from service.relay.counts import TaskCounts
 from service.relay.follower import Follower
+from service.relay.webhooks import Webhooks
 from service.store.log import LogReader
 from service.store.pool import Database, Session
 from service.store.queries import load
 
 SQL = load(__package__)
 # Every follower there is, in the order in which `annals relay status` shows them.
-FOLLOWERS: tuple[Follower, ...] = (TaskCounts(),)
+FOLLOWERS: tuple[Follower, ...] = (Webhooks(), TaskCounts())
 
 
 class StillFails(AnnalsError):

@@ -64,7 +64,8 @@ class Relay:
         name = self.lease.relay_id
         self._scheduler = Scheduler(db, own, wakeups.subscribe("annals_relay"), doorbell, name)
         self._followings = [
-            Following(follower, db, own, wakeups.subscribe("annals_events"), name) for follower in followers
+            Following(follower, db, own, wakeups.subscribe("annals_events"), doorbell, name)
+            for follower in followers
         ]
 
     async def run(self, shutdown: asyncio.Event) -> int:

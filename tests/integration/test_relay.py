@@ -14,7 +14,7 @@ from service.relay.parking import StillFails, follower_of, give_up, retry, rewin
 from service.relay.relay import Relay, serve
 from service.settings import load
 from service.store.doorbell import Doorbell
-from service.store.pool import Database, Session
+from service.store.pool import Database, Querying, Session
 from service.store.tasks import TaskStore
 from service.store.wakeups import Wakeups
 
@@ -43,12 +43,15 @@ Position = int
 class Echo:
     """Answers each enqueued task with an event; fails on those whose params say so."""
 
-    types: Sequence[str] | None = ("task.enqueued",)
     rest = 0
+    rings = ("annals_events",)
 
     def __init__(self, name: str = "echo") -> None:
         self.name = name
         self.mended = False
+
+    async def search(self, db: Querying, after: int, limit: int) -> Found:
+        return await LogReader(db).search(after, limit, types=["task.enqueued"])
 
     async def apply(self, db: Session, events: Sequence[Event], effects: bool) -> None:
         for event in events:

@@ -163,8 +163,8 @@ def test_every_setting_is_documented_in_the_default_file() -> None:
 
 
 def test_a_password_does_not_show_in_the_settings_text() -> None:
-    settings = load({"database.url": "postgresql://u:secret@host/name", "api.development_key": "hidden"})
-    assert "secret" not in repr(settings) and "hidden" not in repr(settings)
+    settings = load({"database.url": "postgresql://u:verborgen@host/name", "api.development_key": "hidden"})
+    assert "verborgen" not in repr(settings) and "hidden" not in repr(settings)
 
 
 def test_recorded_settings_come_from_the_record_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,16 @@
+-- What the ends of tasks at these positions ask for, as the log tells it; nothing for tasks without a webhook.
+--
+--   SELECT * FROM webhook_drafts('{3}');
+
+CREATE FUNCTION webhook_drafts(positions bigint[]) RETURNS SETOF webhook_draft
+LANGUAGE sql STABLE SET search_path = public, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+    SELECT webhook_id(e), e.position, e.type, e.stream_id, born.data ->> 'task_type', born.data ->> 'webhook_url',
+           webhook_endpoint(born.data ->> 'webhook_url'), substring(born.actor FROM '^api:(.+)$'), e.correlation_id, born.trace
+    FROM events e
+    JOIN events born ON born.stream_type = 'task' AND born.stream_id = e.stream_id AND born.version = 1
+    WHERE e.position = ANY (webhook_drafts.positions) AND e.stream_type = 'task'
+      AND e.type IN ('task.completed', 'task.failed', 'task.timed_out', 'task.cancelled')
+      AND born.data ? 'webhook_url'
+    ORDER BY e.position
+$$;

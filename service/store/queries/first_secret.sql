@@ -1,0 +1,1 @@
+SELECT first_secret($1)

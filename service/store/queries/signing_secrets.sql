@@ -1,0 +1,1 @@
+SELECT signing_secrets($1, $2)
