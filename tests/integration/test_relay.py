@@ -14,6 +14,7 @@ from service.relay.parking import StillFails, follower_of, give_up, retry, rewin
 from service.relay.relay import Relay, serve
 from service.settings import load
 from service.store.doorbell import Doorbell
+from service.store.log import Found, LogReader
 from service.store.pool import Database, Querying, Session
 from service.store.tasks import TaskStore
 from service.store.wakeups import Wakeups
