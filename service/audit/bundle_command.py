@@ -9,7 +9,7 @@ import click
 from service.audit.bundle import collect, exposed
 from service.audit.bundle_file import pack
 from service.audit.running import INTERRUPTED, with_audit
-from service.audit.whole_file import write_whole
+from service.audit.whole_file import placed
 from service.cli import Context, emit_json_lines, json_option
 from service.lifecycle import before
 from service.store.pool import Database
@@ -44,7 +44,8 @@ def bundle(context: Context, task_id: str, output: Path | None, force: bool) -> 
             return INTERRUPTED
         members, facts = found
         data, manifest = pack(members, facts)
-        write_whole(path, data, replace=force)
+        with placed(path, replace=force) as file:
+            file.write(data)
         _tell(context, path, manifest, len(data))
         for setting, name in exposed(members, context.settings):
             click.echo(

@@ -15,7 +15,8 @@ from service.audit.lines import Header
 from service.audit.moments import Moment
 from service.audit.parquet import ParquetSink
 from service.audit.running import INTERRUPTED, progress_bar, with_audit
-from service.audit.sinks import LineSink, Sink, packed, placed
+from service.audit.sinks import LineSink, Sink, packed
+from service.audit.whole_file import placed
 from service.cli import Context, emit_json_lines, json_option
 from service.store.pool import Database
 

@@ -1,20 +1,12 @@
-"""Where an export goes: lines or Parquet, to a file that appears under its name only when it is whole."""
+"""Where an export goes: lines, plain or packed. Parquet is in parquet.py."""
 
 import gzip
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from service.audit.lines import Digest, Header, RawEvent, print_event
-from service.errors import AnnalsError, Invalid
-
-
-class NotWritten(AnnalsError):
-    """The file cannot be made where it should be."""
-
-    code = "not_written"
+from service.errors import Invalid
 
 
 class Sink(Protocol):
@@ -52,26 +44,6 @@ class LineSink:
 
 
 @contextmanager
-def placed(path: Path) -> Iterator[BinaryIO]:
-    """A file that stands under its name after the block, whole and on disk; after an error it does not.
-
-    It is written beside it, as a hidden file that a killed process leaves behind. Raises NotWritten.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with draft.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise NotWritten(f"{path} cannot be written: {error.strerror}.", hint="--output names it.") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-@contextmanager
 def packed(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
     """The file, or one that packs what is written into it, by the suffix of the name. Raises Invalid."""
     if name.endswith((".zst", ".zstd", ".xz", ".bz2")):
@@ -82,12 +54,3 @@ def packed(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
     # Neither name nor time goes in: two exports of the same events are the same file.
     with gzip.GzipFile(filename="", mode="wb", compresslevel=5, fileobj=file, mtime=0) as pack:
         yield pack  # type: ignore[misc]
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

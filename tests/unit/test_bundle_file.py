@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.audit.bundle_file import MANIFEST, MEMBERS, as_json, digest_of, pack, read
-from service.audit.whole_file import write_whole
+from service.audit.whole_file import NotWritten, placed
 from service.errors import Conflict, Invalid
 
 MADE = {name: f"{name} of a task\n".encode() for name in MEMBERS} | {"task.json": b'{"task_id": "t-1"}'}
@@ -104,14 +104,19 @@ def test_a_byte_that_flipped_is_found(tmp_path: Path) -> None:
         assert found.members == MADE, f"byte {place} of {len(data)}"
 
 
+def keep(path: Path, data: bytes, *, replace: bool) -> None:
+    with placed(path, replace=replace) as file:
+        file.write(data)
+
+
 def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "made"
-    write_whole(path, b"first", replace=False)
+    keep(path, b"first", replace=False)
     with pytest.raises(Conflict, match="exists"):
-        write_whole(path, b"second", replace=False)
+        keep(path, b"second", replace=False)
     assert path.read_bytes() == b"first"
-    write_whole(path, b"second", replace=True)
+    keep(path, b"second", replace=True)
     assert path.read_bytes() == b"second" and path.stat().st_mode & 0o077 == 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["made"]
-    with pytest.raises(Invalid, match="Cannot write"):
-        write_whole(tmp_path / "nowhere" / "made", b"", replace=False)
+    with pytest.raises(NotWritten, match="cannot be written: No such file"):
+        keep(tmp_path / "nowhere" / "made", b"", replace=False)
