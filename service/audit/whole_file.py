@@ -20,8 +20,8 @@ class NotWritten(AnnalsError):
 def placed(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
     """A file that stands under its name after the block, on disk and for its owner alone; after an error not.
 
-    It is written beside it, as a hidden file that a killed process leaves behind. Raises Conflict when there is
-    such a file and `replace` is false, NotWritten when it cannot be made.
+    It is written beside it, as a hidden file that a killed process leaves behind. Raises Conflict when there
+    is such a file and `replace` is false, NotWritten when it cannot be made.
     """
     try:
         descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
