@@ -66,7 +66,15 @@ def test_without_a_secret_nothing_is_sent_unsigned() -> None:
 
 
 ADDRESSES = [host.strip("[]").replace("%25", "%") for host in INWARDS if host[0] == "["]
-ADDRESSES += ["127.0.0.1", "10.1.2.3", "169.254.169.254", "168.63.129.16", "100.64.0.1", "224.0.0.1", "0.0.0.0"]
+ADDRESSES += [
+    "127.0.0.1",
+    "10.1.2.3",
+    "169.254.169.254",
+    "168.63.129.16",
+    "100.64.0.1",
+    "224.0.0.1",
+    "0.0.0.0",
+]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

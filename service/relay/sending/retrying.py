@@ -24,7 +24,7 @@ class Stop(Exception):
 
 
 class Waits(ExponentialRetry):
-    """The waits of one delivery that failed `failures` times before: 1 s, 2 s, ... and as long as it is asked.
+    """The waits of a delivery that failed `failures` times before: 1 s, 2 s, ... or as long as it is asked.
 
     `attempts` are those that are left, at least one.
     """

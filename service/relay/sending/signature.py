@@ -30,7 +30,8 @@ def key_of(secret: str) -> bytes:
         key = b""
     if not secret.startswith(PREFIX) or not key:
         raise Invalid(
-            "A webhook secret is not whsec_ and base64.", hint="Make a new one: annals webhooks secret rotate."
+            "A webhook secret is not whsec_ and base64.",
+            hint="Make a new one: annals webhooks secret rotate.",
         )
     return key
 
