@@ -43,6 +43,7 @@ DEVELOPMENT = [
     "pytest-xdist>=3.6",
     "ruff>=0.12",
     "setuptools>=77",
+    "standardwebhooks>=1,<2",
 ]
 
 # migrations/ and config/ stay at the top of the repository; the wheel carries them inside the package,

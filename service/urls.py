@@ -17,6 +17,7 @@ LONGEST = 2000
 RESOLVE_SECONDS = 2.0
 # Answers to virtual machines of one cloud, from an address that is otherwise public.
 METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
+NOT_PUBLIC = "its address is not on the public internet"
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -24,20 +25,29 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 async def check_webhook_url(url: str, *, allow_localhost: bool) -> None:
     """Raises Invalid for a URL not to be called; `allow_localhost` lets this machine in, also by http."""
+    name = check_form(url, allow_localhost=allow_localhost)
+    if name is not None and not all(map(is_public, await _resolve(*name))):
+        raise _invalid(NOT_PUBLIC)
+
+
+def check_form(url: str, *, allow_localhost: bool) -> tuple[str, int] | None:
+    """What can be told without a resolver: raises Invalid, or gives the name and port left to be resolved."""
     parts = _split(url)
     host = (parts.hostname or "").rstrip(".").lower()
     literal = _literal(host)
     if allow_localhost and (_is_local_name(host) or (literal is not None and literal.is_loopback)):
         if parts.scheme not in ("http", "https"):
             raise _invalid("use https")
-        return
+        return None
     if parts.scheme != "https":
         raise _invalid("use https")
     if _is_local_name(host):
         raise _invalid("it points to this machine")
-    addresses = [literal] if literal is not None else await _resolve(host, parts.port or 443)
-    if not all(is_public(address) for address in addresses):
-        raise _invalid("its address is not on the public internet")
+    if literal is None:
+        return host, parts.port or 443
+    if not is_public(literal):
+        raise _invalid(NOT_PUBLIC)
+    return None
 
 
 def is_public(address: Address) -> bool:

@@ -81,6 +81,13 @@ def database(server: Server, template: str) -> Iterator[str]:
         yield dsn
 
 
+@pytest.fixture(scope="module")
+def module_database(server: Server, template: str) -> Iterator[str]:
+    """The DSN of one database for those tests of a module that do not disturb each other."""
+    with _clone(server, template) as dsn:
+        yield dsn
+
+
 @pytest.fixture(scope="session")
 def shared_database(server: Server, template: str) -> Iterator[str]:
     """The DSN of one database for all tests of a process that leave nothing behind."""

@@ -14,6 +14,7 @@ from service.relay.following import Following
 from service.relay.lease import Lease
 from service.relay.parking import FOLLOWERS
 from service.relay.scheduler import Scheduler
+from service.relay.sending.sender import Sender
 from service.settings import Settings
 from service.store.console import NOT_MIGRATED
 from service.store.doorbell import Doorbell
@@ -24,8 +25,9 @@ from service.store.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
 SQL = load(__package__)
-# Connections beside one for each follower: schedules, their configuration, depth marks, the farewell.
-SPARE_CONNECTIONS = 4
+# Connections beside one for each follower: schedules, their configuration, depth marks, the farewell; and of
+# webhooks what is due, what was recorded, secrets, endpoints.
+SPARE_CONNECTIONS = 8
 
 
 async def serve(settings: Settings, dsn: str, shutdown: asyncio.Event, relay_id: str | None = None) -> int:
@@ -62,6 +64,7 @@ class Relay:
         self._settings, self._db = settings, db
         self.lease = Lease(db, own, wakeups.subscribe("annals_relay"), relay_id)
         name = self.lease.relay_id
+        self.sender = Sender(db, settings, wakeups.subscribe("annals_webhooks"), doorbell, name)
         self._scheduler = Scheduler(db, own, wakeups.subscribe("annals_relay"), doorbell, name)
         self._followings = [
             Following(follower, db, own, wakeups.subscribe("annals_events"), doorbell, name)
@@ -87,6 +90,7 @@ class Relay:
             term = await self.lease.won()
             async with Supervisor(asyncio.Event()) as duties:
                 duties.keep("schedules", partial(self._scheduler.run, term))
+                duties.keep("webhooks", partial(self.sender.run, term))
                 duties.keep("depth marks", partial(keep_counting, PastStore(self._db)))
                 for following in self._followings:
                     duties.keep(f"follower {following.follower.name}", partial(following.run, term))

@@ -1,0 +1,1 @@
+SELECT endpoint FROM webhook_endpoints WHERE status = 'paused' ORDER BY endpoint

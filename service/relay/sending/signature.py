@@ -1,0 +1,60 @@
+"""Signing what is sent, by the Standard Webhooks specification (version v1), and X-Agent-Signature.
+
+Both are HMAC-SHA256 over the exact bytes of the body. A secret is `whsec_` and base64; the key is what the
+base64 stands for.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+from service.errors import Invalid
+
+PREFIX = "whsec_"
+SECRET_BYTES = 32
+
+
+def new_secret() -> str:
+    """A secret nobody has seen yet."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def key_of(secret: str) -> bytes:
+    """The bytes to sign with. Raises Invalid for what is no secret."""
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except (ValueError, binascii.Error):
+        key = b""
+    if not secret.startswith(PREFIX) or not key:
+        raise Invalid(
+            "A webhook secret is not whsec_ and base64.",
+            hint="Make a new one: annals webhooks secret rotate.",
+        )
+    return key
+
+
+def signed_headers(
+    delivery_id: str, timestamp: int, body: bytes, secrets_in_force: Sequence[str]
+) -> dict[str, str]:
+    """The headers that prove who sent `body`, and when (`timestamp`: seconds since 1970).
+
+    One v1 signature for each secret, so that a receiver may hold the old or the new one while they are
+    rotated; X-Agent-Signature has room for one, by the first (the newest). Raises Invalid without a secret.
+    """
+    if not secrets_in_force:
+        raise Invalid("There is no webhook secret.", hint="Make one: annals webhooks secret rotate.")
+    keys = [key_of(secret) for secret in secrets_in_force]
+    signed = b"%s.%d.%s" % (delivery_id.encode(), timestamp, body)
+    return {
+        "webhook-id": delivery_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": " ".join(f"v1,{_base64_mac(key, signed)}" for key in keys),
+        "X-Agent-Signature": f"sha256={hmac.new(keys[0], body, hashlib.sha256).hexdigest()}",
+    }
+
+
+def _base64_mac(key: bytes, signed: bytes) -> str:
+    return base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
