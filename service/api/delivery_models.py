@@ -93,15 +93,6 @@ class DeliveryPage(Answer):
     next: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
 
 
-class DeliveryBrief(Answer):
-    """A delivery in a list of something else."""
-
-    delivery_id: str
-    status: Status
-    attempts: int
-    delivery: str = Field(description="Where it is shown.")
-
-
 class Redelivered(Answer):
     """A delivery that is sent again."""
 
@@ -145,13 +136,6 @@ class ReplayAnswer(Answer):
     dry_run: bool
     counts: list[ReplayCount]
     next: int | None = Field(description="There are more: ask again with this as `from`. Null at the end.")
-
-
-def brief(row: Delivery) -> DeliveryBrief:
-    """A row in few words."""
-    return DeliveryBrief(
-        delivery_id=row.delivery_id, status=row.status, attempts=row.attempts, delivery=place(row.delivery_id)
-    )
 
 
 def of_delivery(row: Delivery) -> DeliveryModel:
