@@ -28,6 +28,7 @@ COMMANDS = {
     "schedules": "service.relay.schedule_commands:schedules",
     "tasks": "service.store.commands:tasks",
     "up": "service.up.commands:up",
+    "webhooks": "service.webhooks.commands:webhooks",
     "worker": "service.worker.commands:worker",
 }
 

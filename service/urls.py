@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from service.errors import Invalid
@@ -48,6 +50,13 @@ def check_form(url: str, *, allow_localhost: bool) -> tuple[str, int] | None:
     if not is_public(literal):
         raise _invalid(NOT_PUBLIC)
     return None
+
+
+async def check_webhook_urls(tasks: Iterable[Mapping[str, Any]], *, allow_localhost: bool) -> None:
+    """The same for the webhook_url of each task to enqueue that has one. Raises Invalid."""
+    urls = {str(task["webhook_url"]) for task in tasks if task.get("webhook_url")}
+    if urls:
+        await asyncio.gather(*(check_webhook_url(url, allow_localhost=allow_localhost) for url in urls))
 
 
 def is_public(address: Address) -> bool:

@@ -63,8 +63,8 @@ BEGIN
             'has a task_id that is not 1 to 200 printable characters without blanks'
         WHEN length(d.subject) > 500 OR d.subject = '' THEN 'has a subject that is not 1 to 500 characters'
         WHEN length(d.unique_key) > 500 OR d.unique_key = '' THEN 'has a unique_key that is not 1 to 500 characters'
-        WHEN length(d.webhook_url) > 2000 OR d.webhook_url !~ '^https?://[^[:space:]]+$' THEN
-            'has a webhook_url that is not an http(s) URL of at most 2000 characters'
+        WHEN length(d.webhook_url) > 2000 OR d.webhook_url IS NOT NULL AND webhook_endpoint(d.webhook_url) IS NULL THEN
+            'has a webhook_url that is not an http(s) URL of at most 2000 characters, without a user'
         WHEN NOT d.unique_states <@ _states THEN format('has unique_states outside %s', array_to_string(_states, ', '))
         WHEN d.task_type = 'coverage_refresh'
              AND coalesce(q.subject, '') !~ '^agent:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from service.api import (
     biography,
+    deliveries,
     diff_routes,
     docs,
     error_routes,
@@ -16,6 +17,7 @@ from service.api import (
     schedules,
     streams,
     tasks,
+    webhooks,
 )
 from service.api.auth import Authenticator
 from service.api.edge import edge, stamp
@@ -38,6 +40,7 @@ SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
     *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES, *schedules.ROUTES),
     *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES),
+    *(*deliveries.ROUTES, *webhooks.ROUTES),
 ]
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue
 from service.api.moments import At
 from service.api.routing import Answer, Model
 from service.model.events import Event
-from service.model.task import Attempt, Place, Task
+from service.model.task import Task
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled", "timeout"]
 MOST_TASKS = 5000
@@ -130,31 +130,6 @@ class TaskModel(Answer):
     correlation_id: str | None
 
 
-class AttemptModel(Answer):
-    """One run of a task; an open one has no `ended_at`."""
-
-    attempt: int
-    status: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    duration_ms: float | None
-    worker_id: str | None
-    error_type: str | None
-    error_message: str | None
-
-
-class TaskDetail(TaskModel):
-    """A task, where it stands in its queue, and what became of its attempts.
-
-    Of the past (`at`), the place in the queue is not told.
-    """
-
-    queue_position: int | None = Field(description="Rank among what is claimed before it, from 1.")
-    queue_position_exact: bool = Field(description="False: the rank is beyond 10,000 and estimated.")
-    estimated_completion_at: datetime | None
-    attempts: list[AttemptModel]
-
-
 class TaskPage(Answer):
     """Tasks, newest first."""
 
@@ -170,23 +145,7 @@ class TaskList(Answer):
 
 def of_task(task: Task) -> TaskModel:
     """A row as it is shown."""
-    return TaskModel.model_construct(**_values(task))
-
-
-def detail(task: Task, place: Place, attempts: list[Attempt]) -> TaskDetail:
-    """A row with its place in the queue and its attempts."""
-    runs = [
-        AttemptModel.model_construct(**{name: getattr(run, name) for name in AttemptModel.model_fields})
-        for run in attempts
-        if run.started_at is not None  # one that is still to come is no attempt yet
-    ]
-    return TaskDetail.model_construct(
-        **_values(task),
-        queue_position=place.queue_position,
-        queue_position_exact=place.exact,
-        estimated_completion_at=place.estimated_completion_at,
-        attempts=runs,
-    )
+    return TaskModel.model_construct(**values_of(task))
 
 
 def of_enqueued(event: Event) -> TaskModel:
@@ -238,7 +197,8 @@ AT_FIRST: dict[str, Any] = {
 }
 
 
-def _values(task: Task) -> dict[str, Any]:
+def values_of(task: Task) -> dict[str, Any]:
+    """A row's columns as a model's fields."""
     values: dict[str, Any] = {name: getattr(task, name) for name in TaskModel.model_fields}
     # Stored as real: 46.67 would be shown as 46.66999816894531.
     values["progress_percentage"] = round(task.progress_percentage, 2)

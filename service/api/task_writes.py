@@ -4,7 +4,6 @@ Answers are made from the events of the write, not from the rows, which may have
 repeated with its Idempotency-Key gets the same answer.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from service.api.services import Services
 from service.api.task_models import TaskModel, of_enqueued, of_retried, of_task
 from service.errors import Conflict, NotFound
 from service.model.task import Changed, Enqueued
-from service.urls import check_webhook_url
+from service.urls import check_webhook_urls
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,7 @@ async def enqueue(services: Services, caller: Caller, tasks: Sequence[dict[str, 
 
 async def check_webhooks(services: Services, tasks: Sequence[dict[str, Any]]) -> None:
     """Raise Invalid unless every webhook_url may be called."""
-    allow = services.settings.webhooks.allow_http_localhost
-    urls = {task["webhook_url"] for task in tasks if task.get("webhook_url")}
-    if urls:
-        await asyncio.gather(*(check_webhook_url(url, allow_localhost=allow) for url in urls))
+    await check_webhook_urls(tasks, allow_localhost=services.settings.webhooks.allow_http_localhost)
 
 
 def ring_for(services: Services, outcomes: Sequence[Enqueued]) -> None:

@@ -1,5 +1,6 @@
 """Routes of tasks of any type: enqueue, list, show, cancel, retry."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import Field
@@ -9,10 +10,10 @@ from service.api.event_models import EventModel, model
 from service.api.moments import AtQuery, settled
 from service.api.routing import Answer, Model, Reply, Request, Route
 from service.api.services import Services
+from service.api.task_detail import TaskDetail, detail
 from service.api.task_models import (
     TASK,
     Reason,
-    TaskDetail,
     TaskDraft,
     TaskDrafts,
     TaskList,
@@ -20,11 +21,11 @@ from service.api.task_models import (
     TaskPage,
     TaskPath,
     TaskQuery,
-    detail,
     of_task,
 )
 from service.errors import NotFound
 from service.model.task import Place
+from service.store.delivery_lists import Delivery, DeliveryFilter, DeliveryLists
 from service.store.tasks import TaskFilter
 
 
@@ -86,7 +87,13 @@ async def show(request: Request[None, AtQuery, TaskPath]) -> Reply:
     task = await tasks.get(task_id)
     if task is None:
         raise NotFound(f"Task not found: {task_id}")
-    return Reply(detail(task, await tasks.queue_position(task_id), await tasks.attempts(task_id)))
+    told: Sequence[Delivery] = ()
+    if task.webhook_url:
+        told = (
+            await DeliveryLists(request.services.db).list(DeliveryFilter(task_id=task_id), limit=10)
+        ).items
+    place = await tasks.queue_position(task_id)
+    return Reply(detail(task, place, await tasks.attempts(task_id), told))
 
 
 async def _show_past(services: Services, task_id: str, at: int | datetime) -> Reply:

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field
 from service.api import task_writes
 from service.api.routing import Model, Reply, Request, Route
 from service.api.services import Services
-from service.api.task_models import TaskDetail, TaskList, TaskModel, detail
+from service.api.task_detail import TaskDetail, detail
+from service.api.task_models import TaskList, TaskModel
 from service.coverage.agent_models import AgentPath
 from service.coverage.agents import AgentStore
 from service.coverage.measure import measure_agent

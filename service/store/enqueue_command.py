@@ -20,6 +20,7 @@ from service.model.task import RequestKey
 from service.store.console import actor, with_database
 from service.store.pool import Database
 from service.store.tasks import TaskStore
+from service.urls import check_webhook_urls
 
 ROUTE = "annals tasks enqueue"
 Batch = tuple[int, list[dict[str, Any]], str]
@@ -40,7 +41,7 @@ def enqueue_file(context: Context, source: IO[bytes], batch: int, key: str | Non
     Example: echo '{"task_type": "resize_image", "params": {"widths": [320]}}' | annals tasks enqueue -
              annals tasks enqueue tasks.jsonl --key import-2026-01
     """
-    counts = with_database(context, lambda db: _enqueue(db, source, batch, key))
+    counts = with_database(context, lambda db: _enqueue(context, db, source, batch, key))
     if context.as_json:
         emit_json_lines([counts])
     else:
@@ -48,13 +49,17 @@ def enqueue_file(context: Context, source: IO[bytes], batch: int, key: str | Non
         context.say(f"{counts['enqueued']:,} tasks enqueued{duplicates}.")
 
 
-async def _enqueue(db: Database, source: IO[bytes], size: int, key: str | None) -> dict[str, int]:
+async def _enqueue(
+    context: Context, db: Database, source: IO[bytes], size: int, key: str | None
+) -> dict[str, int]:
     store, who = TaskStore(db), await actor(db)
+    allow = context.settings.webhooks.allow_http_localhost
     counts = {"enqueued": 0, "duplicate": 0}
     with click.progressbar(length=_length(source), label="Enqueueing", file=sys.stderr) as bar:
         for first, tasks, digest in _batches(source, size):
             request = RequestKey(who, ROUTE, f"{key}:{first}", digest) if key else None
             try:
+                await check_webhook_urls(tasks, allow_localhost=allow)
                 outcomes = await store.enqueue(tasks, actor=who, request=request, ring=True)
             except AnnalsError as error:
                 done = sum(counts.values())

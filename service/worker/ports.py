@@ -11,6 +11,7 @@ from service.errors import Invalid
 from service.model.task import ClaimedTask, Enqueued, RequestKey
 from service.settings import Settings
 from service.store.pool import Database
+from service.urls import check_webhook_urls
 from service.worker.attempt import Attempt
 from service.worker.payload import encode, storable
 
@@ -129,6 +130,8 @@ class LoopPort:
     async def enqueue(self, draft: dict[str, Any]) -> str:
         """Enqueue a task now, or find the one that an earlier attempt enqueued with the same content."""
         task, around = self._attempt.task, self._around
+        allow = around.settings.webhooks.allow_http_localhost
+        await check_webhook_urls([draft], allow_localhost=allow)
         content = hashlib.sha256(json.dumps(draft, sort_keys=True, default=str).encode()).hexdigest()
         number = self._enqueued[content] = self._enqueued.get(content, 0) + 1
         (made,) = await around.tasks.enqueue(

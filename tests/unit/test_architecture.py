@@ -12,8 +12,10 @@ SERVICE = ROOT / "service"
 MODULES = sorted(path for path in SERVICE.rglob("*.py"))
 
 # A package may import those of lower rank, never its own rank: siblings meet in the log.
-RANKS = {"model": 1, "store": 2} | dict.fromkeys(("worker", "relay", "api", "audit"), 3)
-RANKS |= dict.fromkeys(("coverage", "orders", "reports", "knowledge", "bench", "demo", "rerun"), 4)
+RANKS = {"model": 1, "store": 2} | dict.fromkeys(("worker", "relay", "receiver", "api", "audit"), 3)
+RANKS |= dict.fromkeys(
+    ("coverage", "orders", "reports", "knowledge", "bench", "demo", "rerun", "webhooks"), 4
+)
 RANKS |= {"up": 5, "__main__": 6}
 BASE = {
     "",

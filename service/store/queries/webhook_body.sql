@@ -1,0 +1,1 @@
+SELECT webhook_body($1)

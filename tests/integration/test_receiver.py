@@ -1,0 +1,234 @@
+"""The receiver over real HTTP: what it takes, refuses and answers, and what `annals webhooks listen` says."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+from standardwebhooks import Webhook
+
+from service.errors import Invalid
+from service.receiver.answers import Answers
+from service.receiver.arrival import Arrival
+from service.receiver.secrets import GivenKeys, StoredKeys
+from service.receiver.server import Keys, Receiver
+from service.receiver.signature import key_of
+from service.settings import load
+from service.store.deliveries import DeliveryStore
+from service.store.pool import Database
+from service.store.webhook_secrets import new_secret
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET, OTHER = new_secret(), new_secret()
+
+
+class Sender:
+    """Sends webhooks as the standard asks, signed by an independent implementation."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+        self._http, self.url = http, url
+
+    async def send(
+        self, number: int, *, secret: str = SECRET, path: str = "/hook", delivery: str = "", **changed: str
+    ) -> int:
+        """The status of the answer."""
+        delivery = delivery or f"wh-{number}"
+        body = json.dumps({"task_id": f"t-{number}", "status": "completed"})
+        now = datetime.now(UTC)
+        agent = hmac.new(key_of(secret), body.encode(), hashlib.sha256).hexdigest()
+        headers = {
+            "webhook-id": delivery,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(secret).sign(delivery, now, body),
+            "webhook-sequence": str(number),
+            "X-Agent-Signature": f"sha256={agent}",
+        }
+        async with self._http.post(self.url + path, data=body.encode(), headers=headers | changed) as answer:
+            return answer.status
+
+
+@asynccontextmanager
+async def receiving(
+    keys: Keys | None = None, answers: Answers = Answers(), most_bytes: int = 10_000
+) -> AsyncIterator[tuple[Receiver, Sender, list[Arrival]]]:
+    arrivals: list[Arrival] = []
+    keys = keys or GivenKeys([SECRET])
+    receiver = Receiver(keys, answers, arrivals.append, most_bytes=most_bytes)
+    async with receiver.receiving("127.0.0.1", 0) as port, aiohttp.ClientSession() as http:
+        yield receiver, Sender(http, f"http://127.0.0.1:{port}"), arrivals
+
+
+async def test_it_takes_what_is_signed_and_says_what_came_before() -> None:
+    async with receiving() as (receiver, sender, arrivals):
+        assert [await sender.send(number) for number in (1, 2, 2, 4, 3)] == [204] * 5
+        assert await sender.send(1, path="/other?token=x") == 204
+    assert [each.verdict for each in arrivals] == ["verified"] * 6
+    assert [each.news for each in arrivals] == ["new", "new", "duplicate", "new", "new", "duplicate"]
+    assert [each.order for each in arrivals] == ["", "", "", "gap: 3 not here yet", "late", ""]
+    assert {each.endpoint.split("/", 3)[3] for each in arrivals} == {"hook", "other"}
+    assert arrivals[0].task_id == "t-1" and arrivals[0].status == "completed"
+    assert receiver.ledger.missing() == {} and receiver.counts["duplicate"] == 2
+
+
+async def test_what_is_forged_is_refused_and_changes_nothing_in_the_books() -> None:
+    async with receiving() as (receiver, sender, arrivals):
+        assert await sender.send(1) == 204
+        assert await sender.send(900, secret=OTHER) == 401
+        assert await sender.send(900, **{"webhook-sequence": "901", "webhook-id": "wh-x"}) == 401
+        assert await sender.send(900, **{"webhook-signature": ""}) == 401
+        assert await sender.send(2) == 204
+    assert [each.verdict for each in arrivals] == [
+        "verified",
+        "bad signature",
+        "bad signature",
+        "unsigned",
+        "verified",
+    ]
+    assert receiver.ledger.missing() == {} and receiver.counts["bad"] == 3
+
+
+async def test_a_body_over_the_bound_is_not_read() -> None:
+    async with receiving(most_bytes=1000) as (receiver, sender, _), aiohttp.ClientSession() as http:
+        async with http.post(sender.url, data=b"x" * 2000) as answer:
+            assert answer.status == 413
+        assert receiver.counts["received"] == 0
+        assert await sender.send(1) == 204
+
+
+async def test_it_fails_each_delivery_as_often_as_it_is_told() -> None:
+    async with receiving(answers=Answers(first=2)) as (receiver, sender, arrivals):
+        statuses = [await sender.send(number) for number in (1, 2, 1, 1, 2, 2, 1)]
+    assert statuses == [503, 503, 503, 204, 503, 204, 204]
+    assert [each.news for each in arrivals] == ["new", "new", "retry", "retry", "retry", "retry", "duplicate"]
+    assert receiver.ledger.deliveries == 2 and receiver.counts["refused"] == 4
+
+
+async def test_one_that_hangs_answers_nobody_and_still_ends() -> None:
+    asked = asyncio.Event()
+    receiver = Receiver(GivenKeys([SECRET]), Answers(hang=True), lambda _: asked.set())
+    async with aiohttp.ClientSession() as http:
+        async with receiver.receiving("127.0.0.1", 0) as port:
+            sender = Sender(http, f"http://127.0.0.1:{port}")
+            sending = asyncio.create_task(sender.send(1))
+            await asked.wait()
+            assert not sending.done()
+        assert await sending == 503, "let go at the end"
+
+
+async def test_a_port_that_is_taken_is_told() -> None:
+    async with receiving() as (_, sender, _):
+        port = int(sender.url.rsplit(":", 1)[1])
+        with pytest.raises(Invalid, match=f"port {port}"):
+            async with Receiver(GivenKeys(), Answers(), print).receiving("127.0.0.1", port):
+                pass
+
+
+async def test_secrets_of_the_database_are_found_by_endpoint_and_follow_a_rotation(database: str) -> None:
+    async with await Database.open(load({"environment": "test"}).database, database) as db:
+        store, keys = DeliveryStore(db), StoredKeys(DeliveryStore(db))
+        async with receiving(keys) as (_, sender, arrivals):
+            assert await sender.send(1) == 204 and arrivals[-1].verdict == "unverified"
+            await store.rotate_secret("default", SECRET, 0, None, actor="test")
+            await store.rotate_secret(f"endpoint:{sender.url}/own", OTHER, 0, None, actor="test")
+            async with asyncio.timeout(10):
+                # What was found is kept for half a second.
+                while arrivals[-1].verdict != "verified":
+                    await sender.send(1)
+            assert await sender.send(2, path="/own") == 401
+            assert await sender.send(2, path="/own", secret=OTHER) == 204
+
+
+@asynccontextmanager
+async def listening(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Sender]]:
+    environment = dict(os.environ) | {"ANNALS_ENV": "test", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "service", "webhooks", "listen", "--port", "0", *options]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stderr is not None
+        async with asyncio.timeout(30):
+            while b"Receiving at" not in (line := await process.stderr.readline()):
+                assert line, "it ended"
+        url = line.decode().split()[2].rstrip("/")
+        async with aiohttp.ClientSession() as http:
+            yield process, Sender(http, url)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int, list[str]]:
+    """Ctrl-C; gives exit code and lines."""
+    process.send_signal(signal.SIGINT)
+    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    return int(process.returncode or 0), out.decode().splitlines()
+
+
+async def test_the_command_prints_a_line_for_each_and_sums_up() -> None:
+    async with listening("--secret", SECRET) as (process, sender):
+        for number in (1, 2, 2):
+            assert await sender.send(number) == 204
+        code, lines = await ended(process)
+    assert code == 0, lines
+    assert [line.split()[2:7] for line in lines[:2]] == [
+        ["#1", "t-1", "completed", "verified", "204"],
+        ["#2", "t-2", "completed", "verified", "204"],
+    ]
+    assert lines[2].endswith("duplicate")
+    summary = dict(zip(lines[-2].split(), lines[-1].split(), strict=True))
+    assert summary["received"] == "3" and summary["duplicate"] == "1" and summary["deliveries"] == "2"
+
+
+async def test_a_gap_and_a_bad_signature_end_in_exit_code_1() -> None:
+    async with listening("--secret", SECRET, "--json") as (process, sender):
+        for number in (1, 4):
+            await sender.send(number)
+        code, lines = await ended(process)
+    assert code == 1
+    *told, last = map(json.loads, lines)
+    assert [each["sequence"] for each in told] == [1, 4] and told[1]["order"] == "gap: 2-3 not here yet"
+    assert list(last["summary"]["missing"].values()) == [["2-3"]]
+    async with listening("--secret", SECRET, "--secret", OTHER) as (process, sender):
+        assert await sender.send(1, secret=OTHER) == 204
+        assert await sender.send(2, secret=new_secret()) == 401
+        code, lines = await ended(process)
+    assert code == 1 and "bad signature" in lines[1]
+
+
+async def test_without_secret_and_database_it_says_that_nothing_is_verified(tmp_path: Path) -> None:
+    environment = dict(os.environ) | {"ANNALS_ENV": "development", "PYTHONPATH": str(ROOT)}
+    environment |= {"ANNALS_HOME": str(tmp_path / "none")}
+    environment.pop("DATABASE_URL", None)
+    command = [sys.executable, "-m", "service", "webhooks", "listen", "--port", "0", "--fail", "410"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    warning, ready = await process.stderr.readline(), await process.stderr.readline()
+    assert b"Nothing is verified" in warning and b"Receiving at" in ready
+    async with aiohttp.ClientSession() as http:
+        assert await Sender(http, ready.decode().split()[2].rstrip("/")).send(1) == 410
+    code, lines = await ended(process)
+    assert code == 0 and "unverified" in lines[0] and "410" in lines[0]
+    assert not (tmp_path / "none").exists(), "no server was made for a secret"
+
+
+async def test_a_secret_that_is_none_is_refused_without_being_shown() -> None:
+    environment = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "service", "webhooks", "listen", "--secret", "whsec_p@ssword"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+    )
+    _, error = await process.communicate()
+    assert process.returncode == 2 and b"p@ssword" not in error and b"whsec_ and base64" in error
