@@ -33,6 +33,7 @@ from service.store.fleet import FleetStore
 from service.store.pool import Database
 from service.store.tasks import TaskStore
 from service.store.wakeups import Wakeups
+from service.watchdog import Watchdog
 
 SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
@@ -56,6 +57,7 @@ def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell:
         enqueuer=Enqueuer(),
         feed=Feed(log, wakeups.subscribe("annals_events")),
         schema=SchemaCheck(db.dsn),
+        watchdog=Watchdog(),
     )
 
 
@@ -90,6 +92,7 @@ def _literal_first(route: Route) -> tuple[str, ...]:
 async def _loops(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     async with Supervisor(asyncio.Event()) as supervisor:
+        supervisor.keep("watchdog", services.watchdog.run)
         supervisor.keep("event feed", services.feed.run)
         yield
 

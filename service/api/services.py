@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from service.store.pool import Database
     from service.store.tasks import TaskStore
     from service.store.wakeups import Wakeups
+    from service.watchdog import Watchdog
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,4 @@ class Services:
     enqueuer: "Enqueuer"
     feed: "Feed"
     schema: "SchemaCheck"
+    watchdog: "Watchdog"

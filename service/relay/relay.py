@@ -21,6 +21,7 @@ from service.store.pool import Database
 from service.store.queries import load
 from service.store.travel import PastStore
 from service.store.wakeups import Wakeups
+from service.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 SQL = load(__package__)
@@ -60,7 +61,8 @@ class Relay:
     ) -> None:
         own = settings.relay
         self._settings, self._db = settings, db
-        self.lease = Lease(db, own, wakeups.subscribe("annals_relay"), relay_id)
+        self.watchdog = Watchdog()
+        self.lease = Lease(db, own, wakeups.subscribe("annals_relay"), relay_id, self.watchdog.take_worst)
         name = self.lease.relay_id
         self._scheduler = Scheduler(db, own, wakeups.subscribe("annals_relay"), doorbell, name)
         self._followings = [
@@ -71,6 +73,7 @@ class Relay:
     async def run(self, shutdown: asyncio.Event) -> int:
         """Work until shutdown, then stop and hand over."""
         async with Supervisor(shutdown) as supervisor:
+            supervisor.keep("watchdog", self.watchdog.run)
             supervisor.keep("lease", self.lease.run)
             supervisor.keep("schedules of the configuration", self._configure)
             lead = supervisor.keep("lead", self._lead)

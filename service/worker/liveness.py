@@ -43,10 +43,18 @@ class Liveness:
         fence: Callable[[], None],
         unfence: Callable[[], None],
         lost: Callable[[], Awaitable[None]],
+        signs: Callable[[], tuple[int, float]] = lambda: (0, 0.0),
         duties: Sequence[Duty] = (),
     ) -> None:
+        """`signs` gives what each sign of life tells: slots in use, worst lag of the loop in seconds."""
         self._db, self._settings, self._identity = db, settings, identity
-        self._fence, self._unfence, self._lost, self._duties = fence, unfence, lost, duties
+        self._fence, self._unfence, self._lost, self._signs, self._duties = (
+            fence,
+            unfence,
+            lost,
+            signs,
+            duties,
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._is_fenced = False
         self.fenced: Probe[bool] = Probe()
@@ -82,7 +90,7 @@ class Liveness:
             # The sign of life is as old as the moment before it was sent.
             began = loop.time()
             async with asyncio.timeout(self._settings.heartbeat_seconds):
-                alive = await fleet.renew_worker(self._identity.worker_id)
+                alive = await fleet.renew_worker(self._identity.worker_id, *self._signs())
             if alive:
                 self._proven(began)
             else:
