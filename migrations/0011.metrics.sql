@@ -85,12 +85,14 @@ COMMENT ON COLUMN event_totals.latency_buckets IS 'Events that tell a latency, b
 
 ALTER TABLE workers
     ADD COLUMN IF NOT EXISTS busy_slots       integer NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS loop_lag_seconds real    NOT NULL DEFAULT 0;
+    ADD COLUMN IF NOT EXISTS loop_lag_seconds real    NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS working_since    timestamptz;
 CREATE INDEX IF NOT EXISTS workers_live ON workers (worker_id) WHERE status = 'live';
 ALTER TABLE relays
     ADD COLUMN IF NOT EXISTS loop_lag_seconds real    NOT NULL DEFAULT 0;
 
 COMMENT ON COLUMN workers.busy_slots IS 'Slots in use at the last sign of life';
 COMMENT ON COLUMN workers.loop_lag_seconds IS 'Worst lag of its event loop between the last two signs of life';
+COMMENT ON COLUMN workers.working_since IS 'Start of the attempt that ran the longest at the last sign of life; NULL when none ran';
 COMMENT ON INDEX workers_live IS 'Workers that live, among all that ever did';
 COMMENT ON COLUMN relays.loop_lag_seconds IS 'Worst lag of its event loop between the last two signs of life';

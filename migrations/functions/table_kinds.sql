@@ -16,7 +16,7 @@ AS $$
         ('task_attempts', 'read model', 'task', 'task_id', '{}', 'one row for each ended attempt'),
         ('agents', 'read model', 'agent', 'agent_id', '{}', 'state of every agent'),
         ('coverage_history', 'read model', 'agent', 'agent_id', '{}', 'every measurement of an agent'),
-        ('workers', 'read model', 'worker', 'worker_id', '{seen_at,busy_slots,loop_lag_seconds}', 'a sign of life every few seconds is no event'),
+        ('workers', 'read model', 'worker', 'worker_id', '{seen_at,busy_slots,loop_lag_seconds,working_since}', 'a sign of life every few seconds is no event'),
         ('queues', 'read model', 'queue', 'queue', '{}', 'queues that were ever paused'),
         ('api_keys', 'read model', 'key', 'name', '{}', 'who may ask, and for what'),
         ('schedules', 'read model', 'schedule', 'name', '{}', 'tasks to enqueue at certain times'),

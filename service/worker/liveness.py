@@ -21,6 +21,10 @@ from service.worker.identity import Identity
 logger = logging.getLogger(__name__)
 
 
+# Slots in use; worst lag of the loop, and for how long the longest attempt runs, in seconds.
+Signs = tuple[int, float, float | None]
+
+
 class Duty(Protocol):
     """What else is done at each sign of life, over the same connection."""
 
@@ -43,10 +47,10 @@ class Liveness:
         fence: Callable[[], None],
         unfence: Callable[[], None],
         lost: Callable[[], Awaitable[None]],
-        signs: Callable[[], tuple[int, float]] = lambda: (0, 0.0),
+        signs: Callable[[], Signs] = lambda: (0, 0.0, None),
         duties: Sequence[Duty] = (),
     ) -> None:
-        """`signs` gives what each sign of life tells: slots in use, worst lag of the loop in seconds."""
+        """`signs` gives what each sign of life tells."""
         self._db, self._settings, self._identity = db, settings, identity
         self._fence, self._unfence, self._lost, self._signs, self._duties = (
             fence,

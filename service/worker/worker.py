@@ -198,7 +198,7 @@ class Worker:
             fence=self._fence,
             unfence=self.gate.set,
             lost=self._begin_anew,
-            signs=lambda: (self.slots.busy, self.watchdog.take_worst()),
+            signs=lambda: (self.slots.busy, self.watchdog.take_worst(), self.runner.longest_seconds()),
             duties=[self.rescuer, housekeeper],
         )
 

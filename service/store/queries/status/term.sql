@@ -1,0 +1,1 @@
+SELECT term FROM relay_lease
