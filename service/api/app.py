@@ -13,6 +13,7 @@ from service.api import (
     events,
     fleet,
     health,
+    metrics,
     schedules,
     streams,
     tasks,
@@ -23,6 +24,7 @@ from service.api.endpoint import endpoint
 from service.api.enqueuer import Enqueuer
 from service.api.feed import Feed
 from service.api.log_reads import Log
+from service.api.metrics import Metrics
 from service.api.routing import Route
 from service.api.schema import SchemaCheck
 from service.api.services import Services
@@ -31,6 +33,7 @@ from service.settings import Settings
 from service.store.doorbell import Doorbell
 from service.store.fleet import FleetStore
 from service.store.pool import Database
+from service.store.status import StatusStore
 from service.store.tasks import TaskStore
 from service.store.wakeups import Wakeups
 from service.watchdog import Watchdog
@@ -38,13 +41,13 @@ from service.watchdog import Watchdog
 SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
     *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES, *schedules.ROUTES),
-    *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES),
+    *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES, *metrics.ROUTES),
 ]
 
 
 def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell: Doorbell) -> Services:
     """The container of one process, on connections that the caller opens and closes."""
-    log = Log(db)
+    log, watchdog = Log(db), Watchdog()
     return Services(
         settings=settings,
         db=db,
@@ -57,7 +60,8 @@ def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell:
         enqueuer=Enqueuer(),
         feed=Feed(log, wakeups.subscribe("annals_events")),
         schema=SchemaCheck(db.dsn),
-        watchdog=Watchdog(),
+        watchdog=watchdog,
+        metrics=Metrics(StatusStore(db), watchdog),
     )
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from service.api.enqueuer import Enqueuer
     from service.api.feed import Feed
     from service.api.log_reads import Log
+    from service.api.metrics import Metrics
     from service.api.schema import SchemaCheck
     from service.store.doorbell import Doorbell
     from service.store.fleet import FleetStore
@@ -35,3 +36,4 @@ class Services:
     feed: "Feed"
     schema: "SchemaCheck"
     watchdog: "Watchdog"
+    metrics: "Metrics"

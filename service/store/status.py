@@ -5,7 +5,7 @@ end of the log; while the relay that writes them is away or behind, at most `COU
 counted, which is enough to see that there are too many.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,7 +36,6 @@ NEAR_POSITIONS = 4_000
 LAST_ERRORS = 5
 
 Row = TypeVar("Row")
-Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ async def _read(db: Querying) -> Reading:
         paused=await _all(db, PausedQueue, SQL.paused_queues),
         workers=await _all(db, WorkerReading, SQL.workers),
         relays=await _all(db, RelayReading, SQL.relays),
-        term=await db.fetchval(SQL.term) or 0,
+        term=await db.fetchval(SQL.term),
         followers=await _all(db, FollowerReading, SQL.followers),
         schedules=await _all(db, ScheduleReading, SQL.schedules),
         open_deliveries=deliveries["open"] if deliveries else 0,
@@ -103,7 +102,7 @@ async def _log(db: Querying) -> LogReading:
 
 
 async def _queues(db: Querying, log: LogReading) -> list[QueueReading]:
-    exact: dict[Place, Any] | None = None
+    exact: dict[tuple[str, str], Any] | None = None
     if log.settled - log.marked <= NEAR_POSITIONS:
         rows = await db.fetch(SQL.depth, log.settled)
         exact = {(row["queue"], row["class"]): row for row in rows}
@@ -115,13 +114,13 @@ async def _queues(db: Querying, log: LogReading) -> list[QueueReading]:
     ]
 
 
-def _queue(lane: Mapping[str, Any], exact: Mapping[str, Any] | None) -> QueueReading:
+def _queue(lane: Any, exact: Any) -> QueueReading:
     """A count that stayed below the limit is exact; where one did not, the total less the other one is."""
     claimable, waiting = lane["claimable"], lane["waiting"]
     if exact is not None:
         if waiting < COUNTED <= claimable:
             claimable = max(claimable, exact["pending"] - waiting)
-        elif COUNTED <= waiting:
+        elif waiting >= COUNTED:
             waiting = max(waiting, exact["pending"] - claimable)
     running = exact["running"] if exact is not None else None
     return QueueReading(

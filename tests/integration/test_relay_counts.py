@@ -127,3 +127,11 @@ async def test_webhooks_and_lost_workers_are_counted_with_their_latency(db: Data
     assert found["webhook.delivered"][3][4] == 2
     assert found["webhook.attempt_failed"][3][11] == 1
     assert found["worker.started"][1] == 1
+
+
+async def test_the_checkpoint_passes_what_nobody_wants_also_when_nothing_follows(db: Database) -> None:
+    """Else an installation at rest would show a lag, and an alert, for ever."""
+    async with running(db, TASK_COUNTS):
+        (wanted,) = await enqueue(db, {})
+        await reached(db, "task_counts", wanted)
+        await reached(db, "task_counts", await db.fetchval("SELECT pause_queue('default')"))

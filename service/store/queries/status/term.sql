@@ -1,1 +1,1 @@
-SELECT term FROM relay_lease
+SELECT coalesce(max(term), 0) AS term FROM relay_lease
