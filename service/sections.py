@@ -50,7 +50,7 @@ class DatabaseSettings(Section):
         return self
 
 
-PublicPath = Literal["/healthz", "/readyz"]
+PublicPath = Literal["/healthz", "/readyz", "/metrics"]
 
 
 class ApiSettings(Section):

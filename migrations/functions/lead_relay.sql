@@ -13,7 +13,8 @@ CREATE FUNCTION lead_relay(
     term          bigint  DEFAULT NULL,
     lease_seconds real    DEFAULT 3,
     code_version  text    DEFAULT NULL,
-    now           timestamptz DEFAULT NULL
+    now           timestamptz DEFAULT NULL,
+    loop_lag_seconds real DEFAULT 0
 ) RETURNS TABLE (leads_term bigint, holder text, free_in_seconds double precision)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -28,10 +29,11 @@ BEGIN
         RAISE EXCEPTION 'a relay needs an id, a host, a pid and a lease of 0.1 to 3600 seconds'
             USING ERRCODE = 'AN422', HINT = 'An id is 1 to 100 letters, digits, or _ . : -';
     END IF;
-    INSERT INTO relays AS r (relay_id, host, pid, code_version, started_at, seen_at)
-    VALUES (lead_relay.relay_id, lead_relay.host, lead_relay.pid, lead_relay.code_version, _now, _now)
+    INSERT INTO relays AS r (relay_id, host, pid, code_version, started_at, seen_at, loop_lag_seconds)
+    VALUES (lead_relay.relay_id, lead_relay.host, lead_relay.pid, lead_relay.code_version, _now, _now,
+            coalesce(lead_relay.loop_lag_seconds, 0))
     ON CONFLICT ON CONSTRAINT relays_pkey DO UPDATE
-        SET seen_at = excluded.seen_at, host = excluded.host, pid = excluded.pid, code_version = excluded.code_version,
+        SET seen_at = excluded.seen_at, loop_lag_seconds = excluded.loop_lag_seconds, host = excluded.host, pid = excluded.pid, code_version = excluded.code_version,
             started_at = CASE WHEN (r.host, r.pid) = (excluded.host, excluded.pid) THEN r.started_at ELSE excluded.started_at END;
     UPDATE relay_lease l SET expires_at = _now + _lease
     WHERE l.holder = lead_relay.relay_id AND l.term = lead_relay.term AND l.expires_at > _now;

@@ -16,7 +16,7 @@ AS $$
         ('task_attempts', 'read model', 'task', 'task_id', '{}', 'one row for each ended attempt'),
         ('agents', 'read model', 'agent', 'agent_id', '{}', 'state of every agent'),
         ('coverage_history', 'read model', 'agent', 'agent_id', '{}', 'every measurement of an agent'),
-        ('workers', 'read model', 'worker', 'worker_id', '{seen_at}', 'a sign of life every few seconds is no event'),
+        ('workers', 'read model', 'worker', 'worker_id', '{seen_at,busy_slots,loop_lag_seconds,working_since}', 'a sign of life every few seconds is no event'),
         ('queues', 'read model', 'queue', 'queue', '{}', 'queues that were ever paused'),
         ('api_keys', 'read model', 'key', 'name', '{}', 'who may ask, and for what'),
         ('schedules', 'read model', 'schedule', 'name', '{}', 'tasks to enqueue at certain times'),
@@ -39,6 +39,9 @@ AS $$
         ('relay_lease', 'working state', NULL, NULL, '{}', 'which relay leads, and until when'),
         ('followers', 'working state', NULL, NULL, '{}', 'checkpoints, moved in the transaction of the effect'),
         ('task_counts', 'working state', NULL, NULL, '{}', 'counted from the log by a follower; relay rewind counts anew'),
+        ('task_totals', 'working state', NULL, NULL, '{}', 'task_counts over all hours, counted with them'),
+        ('event_counts', 'working state', NULL, NULL, '{}', 'counted from the log by a follower; relay rewind counts anew'),
+        ('event_totals', 'working state', NULL, NULL, '{}', 'event_counts over all hours, counted with them'),
         ('idempotency_keys', 'working state', NULL, NULL, '{}', 'answers of recent requests, kept for a day'),
         ('log_epoch', 'working state', NULL, NULL, '{}', 'identity of the log, for cursors outside the database'),
         ('schema_objects', 'working state', NULL, NULL, '{}', 'what the last migrate installed')

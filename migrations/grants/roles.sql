@@ -46,6 +46,8 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION webhook_endpoint(text), webhook_id(events), webhook_body(bigint), webhook_drafts(bigint[]), '
                        'webhook_ends(bigint, bigint), webhooks_so_far(text[]), last_webhook_number(text), next_delivery_at(timestamptz), '
                        'due_deliveries(text[], text[], text[], integer, integer, timestamptz) TO %I', _role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION histogram_bounds(), bucket_counts(numeric[], integer), add_buckets(bigint[], bigint[]), '
+                       'raise_buckets(bigint[], bigint[]), sum_buckets(bigint[]), highest_buckets(bigint[]) TO %I', _role);
         IF _role <> 'annals_app' THEN
             EXECUTE format('REVOKE SELECT ON api_key_hashes, idempotency_keys, webhook_secrets FROM %I', _role);
         END IF;

@@ -14,6 +14,7 @@ from service.api import (
     events,
     fleet,
     health,
+    metrics,
     schedules,
     streams,
     tasks,
@@ -25,6 +26,7 @@ from service.api.endpoint import endpoint
 from service.api.enqueuer import Enqueuer
 from service.api.feed import Feed
 from service.api.log_reads import Log
+from service.api.metrics import Metrics
 from service.api.routing import Route
 from service.api.schema import SchemaCheck
 from service.api.services import Services
@@ -33,20 +35,22 @@ from service.settings import Settings
 from service.store.doorbell import Doorbell
 from service.store.fleet import FleetStore
 from service.store.pool import Database
+from service.store.status import StatusStore
 from service.store.tasks import TaskStore
 from service.store.wakeups import Wakeups
+from service.watchdog import Watchdog
 
 SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
     *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES, *schedules.ROUTES),
-    *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES),
+    *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES, *metrics.ROUTES),
     *(*deliveries.ROUTES, *webhooks.ROUTES),
 ]
 
 
 def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell: Doorbell) -> Services:
     """The container of one process, on connections that the caller opens and closes."""
-    log = Log(db)
+    log, watchdog = Log(db), Watchdog()
     return Services(
         settings=settings,
         db=db,
@@ -59,6 +63,8 @@ def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell:
         enqueuer=Enqueuer(),
         feed=Feed(log, wakeups.subscribe("annals_events")),
         schema=SchemaCheck(db.dsn),
+        watchdog=watchdog,
+        metrics=Metrics(StatusStore(db), watchdog),
     )
 
 
@@ -93,6 +99,7 @@ def _literal_first(route: Route) -> tuple[str, ...]:
 async def _loops(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     async with Supervisor(asyncio.Event()) as supervisor:
+        supervisor.keep("watchdog", services.watchdog.run)
         supervisor.keep("event feed", services.feed.run)
         yield
 

@@ -114,10 +114,12 @@ def _fields(model: type[BaseModel] | None, place: str) -> list[Json]:
 
 
 def _responses(route: Route, schemas: References) -> Json:
-    status = route.status if route.response or route.stream or route.status != 200 else 204
+    status = route.status if route.response or route.stream or route.text or route.status != 200 else 204
     success: Json = {"description": HTTPStatus(status).phrase}
     if route.stream:
         success["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    elif route.text:
+        success["content"] = {"text/plain": {"schema": {"type": "string"}}}
     elif route.response:
         content: Json = {"schema": schemas[(route.response, "serialization")]}
         if route.response_example is not None:

@@ -75,7 +75,8 @@ class Route:
 
     `scope` None lets everybody in. `errors` are the statuses of problems beside those that every route
     can answer (401, 403, 422, 503, ...). `stream` lifts the time limit, lets a stream ticket in, and says
-    `text/event-stream`. A POST takes an Idempotency-Key unless it is a stream or says `idempotent=False`.
+    `text/event-stream`; `text` says text/plain. A POST takes an Idempotency-Key unless it is a stream or says
+    `idempotent=False`.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -93,6 +94,7 @@ class Route:
     status: int = 200
     errors: tuple[int, ...] = ()
     stream: bool = False
+    text: bool = False
     idempotent: bool | None = None
     example: Mapping[str, Any] | None = None
     response_example: Mapping[str, Any] | None = None

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from service.api.enqueuer import Enqueuer
     from service.api.feed import Feed
     from service.api.log_reads import Log
+    from service.api.metrics import Metrics
     from service.api.schema import SchemaCheck
     from service.store.doorbell import Doorbell
     from service.store.fleet import FleetStore
     from service.store.pool import Database
     from service.store.tasks import TaskStore
     from service.store.wakeups import Wakeups
+    from service.watchdog import Watchdog
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,5 @@ class Services:
     enqueuer: "Enqueuer"
     feed: "Feed"
     schema: "SchemaCheck"
+    watchdog: "Watchdog"
+    metrics: "Metrics"

@@ -107,7 +107,9 @@ class Following:
         if place.read < place.quiet_until:
             reached = min(reached, place.quiet_until)
         if reached <= place.read:
-            # Nothing new, or the settled end stepped back for a moment.
+            # Nothing new, or the settled end stepped back for a moment. What was looked through a moment ago
+            # may not be written yet, and would look like a lag for as long as nothing happens.
+            await self._pass(place.read)
             return False
         events = [event for event in found.events if event.position <= reached]
         if place.saved < place.quiet_until:
@@ -169,7 +171,7 @@ class Following:
         """Step over events that nobody wants; the checkpoint is not written for each look."""
         self._place.read = reached
         now = asyncio.get_running_loop().time()
-        if now - self._written_at >= IDLE_WRITE_SECONDS:
+        if reached > self._place.saved and now - self._written_at >= IDLE_WRITE_SECONDS:
             await self._advance(self._db, reached)
             self._moved(reached)
 

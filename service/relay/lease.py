@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable
 
 from service import __version__
 from service.errors import DatabaseUnavailable
@@ -30,10 +31,15 @@ class Lease:
     """Tries to lead, and renews, while `run` runs. `term` is None while it does not lead."""
 
     def __init__(
-        self, db: Database, settings: RelaySettings, wakeup: Wakeup, relay_id: str | None = None
+        self,
+        db: Database,
+        settings: RelaySettings,
+        wakeup: Wakeup,
+        relay_id: str | None = None,
+        lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`wakeup` rings when a lease became free."""
-        self._db, self._settings, self._wakeup = db, settings, wakeup
+        """`wakeup` rings when a lease became free; `lag` is the loop's worst since it was last asked."""
+        self._db, self._settings, self._wakeup, self._lag = db, settings, wakeup, lag
         self.relay_id = relay_id or f"r-{secrets.token_hex(5)}"
         self.term: int | None = None
         self.known = asyncio.Event()
@@ -76,7 +82,7 @@ class Lease:
         async with asyncio.timeout(lease_seconds + self._settings.renew_seconds):
             row = await session.fetchrow(
                 *(SQL.lead, self.relay_id, socket.gethostname(), os.getpid(), self.term, lease_seconds),
-                __version__,
+                *(__version__, self._lag()),
             )
         assert row is not None, "the function always answers"
         term, holder, free_in_seconds = row

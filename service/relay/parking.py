@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.errors import AnnalsError, DatabaseUnavailable, Invalid, NotFound
-from service.relay.counts import TaskCounts
+from service.relay.counts import EVENT_COUNTS, TASK_COUNTS
 from service.relay.follower import Follower
 from service.relay.webhooks import Webhooks
 from service.store.log import LogReader
@@ -12,7 +12,7 @@ from service.store.queries import load
 
 SQL = load(__package__)
 # Every follower there is, in the order in which `annals relay status` shows them.
-FOLLOWERS: tuple[Follower, ...] = (Webhooks(), TaskCounts())
+FOLLOWERS: tuple[Follower, ...] = (Webhooks(), TASK_COUNTS, EVENT_COUNTS)
 
 
 class StillFails(AnnalsError):

@@ -22,6 +22,7 @@ from service.store.pool import Database
 from service.store.queries import load
 from service.store.travel import PastStore
 from service.store.wakeups import Wakeups
+from service.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 SQL = load(__package__)
@@ -62,7 +63,8 @@ class Relay:
     ) -> None:
         own = settings.relay
         self._settings, self._db = settings, db
-        self.lease = Lease(db, own, wakeups.subscribe("annals_relay"), relay_id)
+        self.watchdog = Watchdog()
+        self.lease = Lease(db, own, wakeups.subscribe("annals_relay"), relay_id, self.watchdog.take_worst)
         name = self.lease.relay_id
         self.sender = Sender(db, settings, wakeups.subscribe("annals_webhooks"), doorbell, name)
         self._scheduler = Scheduler(db, own, wakeups.subscribe("annals_relay"), doorbell, name)
@@ -74,6 +76,7 @@ class Relay:
     async def run(self, shutdown: asyncio.Event) -> int:
         """Work until shutdown, then stop and hand over."""
         async with Supervisor(shutdown) as supervisor:
+            supervisor.keep("watchdog", self.watchdog.run)
             supervisor.keep("lease", self.lease.run)
             supervisor.keep("schedules of the configuration", self._configure)
             lead = supervisor.keep("lead", self._lead)

@@ -90,9 +90,19 @@ class FleetStore:
             )
         )
 
-    async def renew_worker(self, worker_id: str) -> bool:
-        """A sign of life; False when the worker was given up for dead: it must stop its handlers."""
-        return bool(await self._db.fetchval(SQL.renew_worker, worker_id))
+    async def renew_worker(
+        self,
+        worker_id: str,
+        busy_slots: int = 0,
+        loop_lag_seconds: float = 0.0,
+        working_seconds: float | None = None,
+    ) -> bool:
+        """A sign of life; False when the worker was given up for dead: it must stop its handlers.
+
+        `working_seconds` is for how long the longest of its attempts runs; None when none does.
+        """
+        signs = busy_slots, loop_lag_seconds, working_seconds
+        return bool(await self._db.fetchval(SQL.renew_worker, worker_id, *signs))
 
     async def stop_worker(self, worker_id: str, reason: str = "shutdown") -> None:
         """Farewell; nothing happens to one that is not live."""

@@ -21,6 +21,10 @@ from service.worker.identity import Identity
 logger = logging.getLogger(__name__)
 
 
+# Slots in use; worst lag of the loop, and for how long the longest attempt runs, in seconds.
+Signs = tuple[int, float, float | None]
+
+
 class Duty(Protocol):
     """What else is done at each sign of life, over the same connection."""
 
@@ -43,10 +47,18 @@ class Liveness:
         fence: Callable[[], None],
         unfence: Callable[[], None],
         lost: Callable[[], Awaitable[None]],
+        signs: Callable[[], Signs] = lambda: (0, 0.0, None),
         duties: Sequence[Duty] = (),
     ) -> None:
+        """`signs` gives what each sign of life tells."""
         self._db, self._settings, self._identity = db, settings, identity
-        self._fence, self._unfence, self._lost, self._duties = fence, unfence, lost, duties
+        self._fence, self._unfence, self._lost, self._signs, self._duties = (
+            fence,
+            unfence,
+            lost,
+            signs,
+            duties,
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._is_fenced = False
         self.fenced: Probe[bool] = Probe()
@@ -82,7 +94,7 @@ class Liveness:
             # The sign of life is as old as the moment before it was sent.
             began = loop.time()
             async with asyncio.timeout(self._settings.heartbeat_seconds):
-                alive = await fleet.renew_worker(self._identity.worker_id)
+                alive = await fleet.renew_worker(self._identity.worker_id, *self._signs())
             if alive:
                 self._proven(began)
             else:

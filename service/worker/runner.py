@@ -42,6 +42,11 @@ class Runner:
         """Ids of the tasks whose handlers run."""
         return list(self._running)
 
+    def longest_seconds(self) -> float | None:
+        """For how long the attempt runs that began first; None when none runs."""
+        began = min((attempt.began for attempt in self._running.values()), default=None)
+        return None if began is None else monotonic() - began
+
     def start(self, task: ClaimedTask) -> None:
         """Run the handler of a task that was claimed."""
         task_type = self._registry.get(task.task_type)

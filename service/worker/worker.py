@@ -16,6 +16,7 @@ from service.store.log import LogReader
 from service.store.pool import Database
 from service.store.tasks import TaskStore
 from service.store.wakeups import Doorbell, Wakeups
+from service.watchdog import Watchdog
 from service.worker.attempt import Ending
 from service.worker.cancellations import Cancellations
 from service.worker.claimer import Claimer, Conditions, Scope
@@ -31,7 +32,6 @@ from service.worker.rescue import Housekeeper, Rescuer
 from service.worker.rows import held_tasks
 from service.worker.runner import CLEANUP_SECONDS, Runner
 from service.worker.slots import Slots
-from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -198,6 +198,7 @@ class Worker:
             fence=self._fence,
             unfence=self.gate.set,
             lost=self._begin_anew,
+            signs=lambda: (self.slots.busy, self.watchdog.take_worst(), self.runner.longest_seconds()),
             duties=[self.rescuer, housekeeper],
         )
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import Conflict, Invalid, NotFound
 from service.model.events import Event
-from service.relay.counts import TaskCounts
+from service.relay.counts import TASK_COUNTS
 from service.relay.follower import Follower
 from service.relay.parking import StillFails, follower_of, give_up, retry, rewind
 from service.relay.relay import Relay, serve
@@ -260,7 +260,7 @@ async def test_tasks_are_counted_by_type_and_hour_and_counting_anew_gives_the_sa
     await enqueue(db, {}, {}, {})
     task_id = await db.fetchval("SELECT task_id FROM background_tasks LIMIT 1")
     await db.fetchval("SELECT cancel_task($1)", task_id)
-    counts = TaskCounts()
+    counts = TASK_COUNTS
     async with running(db, counts):
         await db.fetch("SELECT claim_tasks('w-1', '{default}', '{noop}', 1)")
         (row,) = await db.fetch("SELECT task_id, lease FROM background_tasks WHERE status = 'running'")

@@ -32,6 +32,7 @@ BASE = {
     "settings",
     "tether",
     "urls",
+    "watchdog",
 }
 # The embedded server stands beside the arrows: it knows only base modules, and only the roots know it.
 USERS_OF_EMBEDDED = {"embedded", "up", "__main__"}

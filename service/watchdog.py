@@ -1,6 +1,7 @@
 """Who blocks the event loop: its lag, and the stack of what held it.
 
-A coroutine that computes, or calls something that waits, stops every other attempt and the signs of life.
+A coroutine that computes, or calls something that waits, stops everything else in its process: other
+attempts, requests, the signs of life.
 The loop stamps a clock ten times a second; a thread sees when the stamp is old and looks at what the loop's
 thread is doing at that moment, which is the only moment when it can be seen.
 """
@@ -21,7 +22,7 @@ DEEPEST_STACK = 12
 
 
 class Watchdog:
-    """Watches the loop while `run()` runs. `lag_seconds` is the last lag that was measured."""
+    """Watches the loop while `run()` runs; `lag_seconds` is the last lag that was measured."""
 
     def __init__(self, threshold_seconds: float = 0.5) -> None:
         self._threshold = threshold_seconds
@@ -29,7 +30,13 @@ class Watchdog:
         self._ended = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.lag_seconds = 0.0
+        self._worst = 0.0
         self.barked: Probe[str] = Probe()
+
+    def take_worst(self) -> float:
+        """The worst lag since this was last asked, in seconds; also one that has not ended."""
+        worst, self._worst = max(self._worst, monotonic() - self._stamp - STAMP_SECONDS), 0.0
+        return worst
 
     async def run(self) -> None:
         """Stamp until cancelled."""
@@ -42,6 +49,7 @@ class Watchdog:
                 self._stamp = monotonic()
                 await asyncio.sleep(STAMP_SECONDS)
                 self.lag_seconds = max(0.0, monotonic() - self._stamp - STAMP_SECONDS)
+                self._worst = max(self._worst, self.lag_seconds)
         finally:
             self._ended.set()
 

@@ -1,0 +1,1 @@
+SELECT count_events($1, $2, $3, $4)

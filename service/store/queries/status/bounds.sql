@@ -1,0 +1,1 @@
+SELECT histogram_bounds()

@@ -1,0 +1,2 @@
+-- Exact at $1, a settled position near a depth mark.
+SELECT queue, class, pending, running FROM queue_depth_at($1::bigint)

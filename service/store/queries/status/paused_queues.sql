@@ -1,0 +1,1 @@
+SELECT queue, reason FROM queues WHERE paused ORDER BY queue
