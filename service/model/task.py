@@ -63,10 +63,15 @@ class RequestKey(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What one claim got. No event at or below `settled` can appear later; it was read before the claim."""
+    """What one claim got. No event at or below `settled` can appear later; it was read before the claim.
+
+    `due_in` tells a claim that got less than it asked for in how many seconds the next waiting task is due;
+    None when none waits for a time.
+    """
 
     settled: int
     tasks: list[ClaimedTask]
+    due_in: float | None = None
 
 
 class Enqueued(NamedTuple):

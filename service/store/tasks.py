@@ -89,8 +89,8 @@ class TaskStore:
         """Take up to `slots` tasks, in the order high to low class and first in first out within one."""
         rows = await self._db.fetch(SQL.claim, worker_id, queues, task_types, slots, list(marks), at)
         # One row without a task when there was none: the settled position comes anyway.
-        found = rows if rows[0][1] is not None else ()
-        return Claim(rows[0][0], [ClaimedTask(*row[1:]) for row in found])
+        found = rows if rows[0][2] is not None else ()
+        return Claim(rows[0][0], [ClaimedTask(*row[2:]) for row in found], rows[0][1])
 
     async def end_attempts(
         self,

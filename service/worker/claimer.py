@@ -1,8 +1,8 @@
 """Claiming tasks for free slots: one claimer for each way of running.
 
-A claimer asks only for what can start at once. It sleeps until its queues ring, and looks every poll
-interval for what a lost ring or a time that came has made claimable. While claims bring all they asked for,
-it goes on.
+A claimer asks only for what can start at once. It sleeps until its queues ring or a task that waited is due
+(alarm.py), and looks every poll interval for what a lost ring has made claimable. While claims bring all they
+asked for, it goes on.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from service.model.task import Claim, ClaimedTask
 from service.probe import Probe
 from service.store.tasks import TaskStore
 from service.store.wakeups import EVERYTHING, Wakeup
+from service.worker.alarm import Alarm
 from service.worker.marks import Marks
 from service.worker.slots import Slots
 
@@ -61,7 +62,7 @@ class Claimer:
         """`take` is called for each task that was claimed; its place in `slots` is taken already."""
         self._scope, self._conditions, self._tasks = scope, conditions, tasks
         self._slots, self._wakeup, self._take = slots, wakeup, take
-        self._marks = Marks(scope.poll_seconds)
+        self._marks, self._alarm = Marks(scope.poll_seconds), Alarm()
         self._more = True
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
@@ -90,12 +91,15 @@ class Claimer:
             self._loop.cancel()
 
     async def _work_may_be_there(self) -> None:
-        """Return when one of our queues rang, or the poll interval is over."""
-        until = monotonic() + self._scope.poll_seconds * random.uniform(0.75, 1.0)
+        """Return when one of our queues rang, a task is due, or the poll interval is over."""
+        poll_at = monotonic() + self._scope.poll_seconds * random.uniform(0.75, 1.0)
+        until = min(poll_at, self._alarm.at)
         while await self._wakeup.wait(max(0.0, until - monotonic())):
             self._wakeup.clear()
             if self._concerns_us(self._wakeup.payloads()):
                 return
+        if until < poll_at:
+            self._alarm.ring(monotonic())
 
     def _concerns_us(self, payloads: set[str]) -> bool:
         """Whether a ring is for a queue of ours; `queue!` and a reconnect ask for a full look."""
@@ -122,6 +126,7 @@ class Claimer:
                 self._take(task)
                 taken += 1
             self._more = taken == slots
+            self._alarm.set(monotonic(), taken > 0, claim.due_in)
             self._pause = FIRST_PAUSE
             self.claimed.emit(claim)
         except DatabaseUnavailable as error:

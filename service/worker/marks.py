@@ -4,17 +4,19 @@ A scan of a lane from its start wades through every entry that was claimed since
 single forgotten transaction keeps all of them. So a worker remembers where its last scan found the first
 live row. A mark never passes the settled position read before the claim: what commits later than that
 lies at or after the mark. The full look, from the start, finds what a mark could miss: rows that
-another worker had locked and then gave back, and times that passed before their row was committed.
+another worker had locked and then gave back, and times that passed long before their row was committed.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from service.model.task import LaneMark
 
 # A full look may take this share of the time at most.
 PAUSE_PER_LOOK = 50
+# A retry without a delay is due while it is being written, and becomes visible after some that are due later.
+STILL_BEING_WRITTEN = timedelta(seconds=1)
 
 
 class Row(Protocol):
@@ -74,7 +76,8 @@ class Marks:
             self._raise(lane, min(position + 1, settled + 1))
         for row in rows:
             if row.ready_position is None and row.run_at is not None:
-                self._due[row.lane] = max(self._due.get(row.lane, row.run_at), row.run_at)
+                mark = row.run_at - STILL_BEING_WRITTEN
+                self._due[row.lane] = max(self._due.get(row.lane, mark), mark)
                 self._ready.setdefault(row.lane, 0)
         if was_short:
             for lane in self._ready:

@@ -46,6 +46,7 @@ STATEMENTS = {
     "claim 200": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200)",
     "claim 200 by a mark": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200,"
     " ARRAY[ROW((SELECT lane FROM lanes WHERE queue = 'default' AND class = 2), 25000, NULL)::lane_mark])",
+    "when the next is due": "SELECT next_due_in('{default}', '{noop}')",
     "claim, nothing there": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{none}', 200)",
     "complete 200": END.format("completed", NOTHING),
     "fail 200": END.format("failed", NOTHING),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from service.errors import DatabaseUnavailable
 from service.model.task import Claim, ClaimedTask
 from service.store.wakeups import EVERYTHING, Wakeup
+from service.worker.alarm import COMPANY_SECONDS, JITTER_SECONDS, LONGEST_COMPANY_SECONDS, Alarm
 from service.worker.claimer import Claimer, Conditions, Scope
 from service.worker.slots import Slots
 from tests.unit.test_worker_attempt import claimed
@@ -24,6 +26,7 @@ class Store:
         self.asked: asyncio.Queue[tuple[int, bool]] = asyncio.Queue()
         self.during: Callable[[], Awaitable[None]] | None = None
         self.failures: list[Exception] = []
+        self.due_in: list[float] = []
 
     async def claim(self, worker: str, queues: Any, types: Any, slots: int, marks: Any) -> Claim:
         # What is enqueued from here on, this claim does not see.
@@ -34,7 +37,7 @@ class Store:
             await during()
         if self.failures:
             raise self.failures.pop(0)
-        return Claim(100, found)
+        return Claim(100, found, self.due_in.pop(0) if self.due_in else None)
 
 
 class Scene:
@@ -135,6 +138,62 @@ async def test_it_looks_without_a_ring_every_poll_interval() -> None:
     for _ in range(3):
         await scene.asked()
     await scene.stop()
+
+
+async def test_it_looks_when_the_next_task_is_due_and_not_before() -> None:
+    scene = Scene()
+    scene.store.due_in = [0.05]
+    await scene.asked()
+    began = monotonic()
+    await scene.asked()
+    assert 0.05 <= monotonic() - began < 5
+    await asyncio.sleep(0.05)  # time in which nothing may happen: nothing waits any more
+    assert scene.store.asked.empty()
+    await scene.stop()
+
+
+async def test_a_ring_for_an_earlier_time_brings_the_look_forward() -> None:
+    scene = Scene()
+    scene.store.due_in = [NEVER, 0.01]
+    await scene.asked()
+    scene.wakeup.set("default")
+    await scene.asked()
+    await scene.asked()
+    await scene.stop()
+
+
+async def test_times_close_together_are_taken_by_few_claims() -> None:
+    scene = Scene()
+    scene.store.due_in = [0.0] * 1000
+    await scene.asked()
+    began = monotonic()
+    for _ in range(10):
+        await scene.asked()
+    assert monotonic() - began > 10 * 0.75 * COMPANY_SECONDS
+    await scene.stop()
+
+
+def test_who_comes_in_vain_comes_later_and_who_finds_comes_soon() -> None:
+    alarm, now, pauses = Alarm(), 100.0, []
+    for found in (False, False, False, False, True, True):
+        alarm.ring(now)
+        alarm.set(now + 0.001, found, 0.0)
+        pauses.append(alarm.at - now)
+        now = alarm.at
+    assert all(pause <= LONGEST_COMPANY_SECONDS + JITTER_SECONDS for pause in pauses)
+    assert (
+        pauses[3] >= 0.75 * LONGEST_COMPANY_SECONDS > COMPANY_SECONDS >= pauses[4] >= 0.75 * COMPANY_SECONDS
+    )
+
+
+def test_a_claim_that_nobody_rang_for_says_nothing_about_the_fleet() -> None:
+    alarm = Alarm()
+    alarm.ring(100.0)
+    alarm.set(100.001, True, None)
+    assert alarm.at == float("inf")
+    for _ in range(5):
+        alarm.set(100.002, False, 0.0)
+    assert alarm.at <= 100.0 + COMPANY_SECONDS
 
 
 async def test_a_closed_gate_keeps_it_from_claiming() -> None:
