@@ -13,6 +13,7 @@ from service.relay.follower import Follower
 from service.relay.following import Following
 from service.relay.lease import Lease
 from service.relay.parking import FOLLOWERS
+from service.relay.retention import Retention
 from service.relay.scheduler import Scheduler
 from service.settings import Settings
 from service.store.console import NOT_MIGRATED
@@ -24,8 +25,8 @@ from service.store.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
 SQL = load(__package__)
-# Connections beside one for each follower: schedules, their configuration, depth marks, the farewell.
-SPARE_CONNECTIONS = 4
+# Connections beside one for each follower: schedules, what configures them, retention, depth marks, farewell.
+SPARE_CONNECTIONS = 5
 
 
 async def serve(settings: Settings, dsn: str, shutdown: asyncio.Event, relay_id: str | None = None) -> int:
@@ -63,6 +64,7 @@ class Relay:
         self.lease = Lease(db, own, wakeups.subscribe("annals_relay"), relay_id)
         name = self.lease.relay_id
         self._scheduler = Scheduler(db, own, wakeups.subscribe("annals_relay"), doorbell, name)
+        self.retention = Retention(db, settings.retention, doorbell, name)
         self._followings = [
             Following(follower, db, own, wakeups.subscribe("annals_events"), doorbell, name)
             for follower in followers
@@ -87,6 +89,7 @@ class Relay:
             term = await self.lease.won()
             async with Supervisor(asyncio.Event()) as duties:
                 duties.keep("schedules", partial(self._scheduler.run, term))
+                duties.keep("retention", partial(self.retention.run, term))
                 duties.keep("depth marks", partial(keep_counting, PastStore(self._db)))
                 for following in self._followings:
                     duties.keep(f"follower {following.follower.name}", partial(following.run, term))

@@ -197,8 +197,8 @@ class Fold:
         self.task_attempts = {key: row for key, row in self.task_attempts.items() if key[0] not in gone}
 
     def _retention(self, event: Event, _: str) -> None:
-        names = ("background_tasks", "task_attempts", "coverage_history")
-        retire({name: getattr(self, name) for name in names}, self.retention_totals, event)
+        names = ("background_tasks", "task_attempts", "coverage_history", "webhook_deliveries")
+        retire({name: getattr(self, name, {}) for name in names}, self.retention_totals, event)
 
     def _worker(self, event: Event, verb: str) -> None:
         data = event["data"]

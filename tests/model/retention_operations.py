@@ -4,7 +4,16 @@ from datetime import timedelta
 
 from tests.model.world import World
 
-WHATS = ("tasks", "dead_letters", "tasks", "dead_letters", "attempts", "coverage_history", "idempotency_keys", "deliveries")
+WHATS = (
+    "tasks",
+    "dead_letters",
+    "tasks",
+    "dead_letters",
+    "attempts",
+    "coverage_history",
+    "idempotency_keys",
+    "deliveries",
+)
 
 
 def retain(world: World, a: int, b: int, c: int) -> None:
