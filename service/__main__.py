@@ -25,6 +25,7 @@ COMMANDS = {
     "psql": "service.store.commands:psql",
     "replay-local": "service.rerun.commands:replay_local",
     "relay": "service.relay.commands:relay",
+    "retention": "service.audit.retention_commands:retention",
     "schedules": "service.relay.schedule_commands:schedules",
     "tasks": "service.store.commands:tasks",
     "up": "service.up.commands:up",

@@ -45,6 +45,12 @@ class NotFound(AnnalsError):
     code, status, exit_code = "not_found", 404, 3
 
 
+class Gone(NotFound):
+    """There was such a thing; retention removed it, and the log still tells its life (AN4GO)."""
+
+    code, status = "gone", 410
+
+
 class Conflict(AnnalsError):
     """The thing is in a state, or at a version, that forbids this (AN409)."""
 
@@ -67,6 +73,7 @@ OWN_STATES: dict[str, type[AnnalsError]] = {
     "AN404": NotFound,
     "AN409": Conflict,
     "AN410": LeaseLost,
+    "AN4GO": Gone,
     "AN413": TooBig,
     "AN422": Invalid,
 }

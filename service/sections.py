@@ -4,6 +4,7 @@ Defaults stand in default.toml alone; a field has a default here only where "uns
 """
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -23,6 +24,8 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Grace = Annotated[float, Field(ge=0)]
+# Up to a hundred years, in hours or days as the name says: more is no time of PostgreSQL's any longer.
+Age = Annotated[float, Field(ge=0, le=876_600)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -115,6 +118,32 @@ class RelaySettings(Section):
         if self.renew_seconds * 2 > self.lease_seconds:
             raise ValueError("renew_seconds is more than half of lease_seconds")
         return self
+
+
+class RetentionSettings(Section):
+    """How long rows are kept after their last change, and how often the relay looks. The log stays whole."""
+
+    enabled: bool
+    interval_seconds: Seconds
+    batch: int = Field(ge=1, le=10_000)
+    tasks_hours: Age
+    dead_letters_days: Age
+    attempts_days: Age
+    coverage_history_days: Age
+    deliveries_days: Age
+    # An answer that is older is not given again anyhow.
+    idempotency_keys_hours: float = Field(ge=0, le=24)
+
+    def kept(self) -> dict[str, timedelta]:
+        """By kind of rows, in the order in which the relay removes them."""
+        return {
+            "tasks": timedelta(hours=self.tasks_hours),
+            "dead_letters": timedelta(days=self.dead_letters_days),
+            "attempts": timedelta(days=self.attempts_days),
+            "coverage_history": timedelta(days=self.coverage_history_days),
+            "deliveries": timedelta(days=self.deliveries_days),
+            "idempotency_keys": timedelta(hours=self.idempotency_keys_hours),
+        }
 
 
 class EventSettings(Section):

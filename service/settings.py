@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     api: sections.ApiSettings
     worker: sections.WorkerSettings
     relay: sections.RelaySettings
+    retention: sections.RetentionSettings
     events: sections.EventSettings
     wakeup: sections.WakeupSettings
     background_tasks: sections.BackgroundTaskSettings

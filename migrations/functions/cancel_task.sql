@@ -1,4 +1,4 @@
--- Cancels one task: cancel_tasks for a list of one. Raises AN404, or AN409 when it is over already.
+-- Cancels one task: cancel_tasks for a list of one. Raises AN404, AN4GO (removed by retention), or AN409 (over already).
 --
 --   SELECT cancel_task('task-100000001', 'not needed any more');
 
@@ -17,7 +17,7 @@ BEGIN
     SELECT * INTO _answer FROM cancel_tasks(ARRAY[cancel_task.task_id], cancel_task.reason, cancel_task.actor,
                                             cancel_task.request, cancel_task.ring, cancel_task.at);
     IF _answer.outcome = 'not_found' THEN
-        RAISE EXCEPTION 'Task not found: %', cancel_task.task_id USING ERRCODE = 'AN404';
+        PERFORM missing_task(cancel_task.task_id);
     ELSIF _answer.outcome = 'conflict' THEN
         RAISE EXCEPTION 'Cannot cancel task with status: %', _answer.status USING ERRCODE = 'AN409';
     END IF;

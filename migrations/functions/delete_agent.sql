@@ -46,6 +46,8 @@ BEGIN
     _deleted := ROW('agent', delete_agent.agent_id::text, 'agent.deleted',
                     jsonb_strip_nulls(jsonb_build_object('reason', delete_agent.reason)), delete_agent.correlation_id, NULL,
                     delete_agent.trace, NULL);
+    -- The fold below deletes rows that retention may be deleting too: one of them waits, before it appends.
+    PERFORM FROM retention_marks m WHERE m.what IN ('attempts', 'coverage_history') ORDER BY m.what FOR SHARE;
     PERFORM append_transitions(_open, '{}', delete_agent.actor, delete_agent.at, NULL, delete_agent.trace);
     RETURN QUERY SELECT a.position, _running FROM append_events(ARRAY[_deleted], delete_agent.actor, delete_agent.at) a;
     IF delete_agent.ring THEN

@@ -1,8 +1,8 @@
 -- How events moved tasks between statuses: for each, -1 for the status it ended and +1 for the one it began.
 --
 -- Summed over a stretch of the log this is the difference of the counts at its ends. What a task was before
--- follows from the event, except for a retry by hand and an agent's end: there the stream is asked. The lane
--- never changes, so it is read from the row as it is now, or from task.enqueued when the row is gone.
+-- follows from the event, except for a retry by hand and an agent's end: there the stream is asked. A batch of
+-- retention says itself how many it took of which. The lane of a task never changes, so it is read from the row as it is now, or from task.enqueued when the row is gone.
 --
 --   SELECT l.queue, c.status, sum(c.tasks) FROM depth_changes(0, 5) c JOIN lanes l ON l.lane = c.lane GROUP BY 1, 2;
 
@@ -36,9 +36,7 @@ AS $$
                             ORDER BY x.version DESC LIMIT 1) last
         WHERE gone.type = 'agent.deleted'
           AND gone.position > depth_changes."after" AND gone.position <= depth_changes."until"
-          AND NOT EXISTS (SELECT FROM events before
-                          WHERE before.stream_type = 'agent' AND before.stream_id = gone.stream_id AND before.type = 'agent.deleted'
-                            AND before.position > born.position AND before.position < gone.position))
+          AND NOT was_removed(born.stream_id, gone.position - 1))
     SELECT m.position, coalesce(b.lane, (
                SELECT l.lane FROM events e
                JOIN lanes l ON l.queue = e.data ->> 'queue' AND l.class = priority_class((e.data ->> 'priority')::smallint)
@@ -49,4 +47,12 @@ AS $$
     LEFT JOIN background_tasks b ON b.task_id = m.stream_id
     CROSS JOIN LATERAL (VALUES (m.was, -1), (m.became, 1)) s (status, tasks)
     WHERE s.status IS NOT NULL
+    UNION ALL
+    SELECT batch.position, l.lane, c.status, -c.tasks
+    FROM events batch
+    CROSS JOIN LATERAL jsonb_to_recordset(batch.data -> 'counts') AS c (
+        queue text, class smallint, limit_group text, status text, tasks integer)
+    JOIN lanes l ON l.queue = c.queue AND l.class = c.class AND l.limit_group = c.limit_group
+    WHERE batch.type = 'retention.applied'
+      AND batch.position > depth_changes."after" AND batch.position <= depth_changes."until"
 $$;

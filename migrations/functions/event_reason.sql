@@ -18,5 +18,6 @@ RETURN CASE
         THEN format('worker %s reported %s under lease %s, which it no longer held',
                     data ->> 'worker_id', data ->> 'would_have_been', data ->> 'lease')
     WHEN type = 'agent.deleted' THEN 'its agent was deleted'
+    WHEN type = 'retention.applied' THEN format('removed by retention (%s)', replace(data ->> 'what', '_', ' '))
     ELSE data ->> 'reason'
 END;

@@ -3,7 +3,8 @@
 -- The folds are the projections of every append, fired by these inserts. They fold several events of one
 -- stream in rounds over everything appended, which costs the square of a batch; so the events are inserted
 -- in rounds, the first of each stream, the second, and so on. Streams without a row of their own to lock are
--- folded in one go anyhow, and all come with the first round.
+-- folded in one go anyhow, and all come with the first round; but retention, which takes rows that the others
+-- make, with the last.
 --
 -- data_digest is the SHA-256 of the texts of data, one after the other: what is stored must print exactly as
 -- the file wrote it, or its own digest would be about something else.
@@ -42,7 +43,8 @@ BEGIN
     FOR _round IN
         SELECT array_agg(r.position ORDER BY r.position) AS positions
         FROM (SELECT i.position, CASE WHEN i.stream_type = ANY (headed_stream_types())
-                     THEN row_number() OVER (PARTITION BY i.stream_type, i.stream_id ORDER BY i.version) ELSE 1 END AS round
+                     THEN row_number() OVER (PARTITION BY i.stream_type, i.stream_id ORDER BY i.version)
+                     WHEN i.stream_type = 'retention' THEN 2147483647 ELSE 1 END AS round
               FROM pg_temp.incoming i) r
         GROUP BY r.round ORDER BY r.round
     LOOP

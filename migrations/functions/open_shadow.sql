@@ -3,9 +3,9 @@
 -- Folds name their tables unqualified, so events inserted into shadow.events with search_path = shadow,
 -- public are folded beside the real rows. The copy has no fence, no immutability and no default for
 -- positions: what is inserted there has happened already, and a caller rolls it back. Unlogged, and
--- without the indexes that only readers need: of the events there only the triggers read, once, so that
--- they have none at all. Pages are filled as the real ones are, or no update of a fold could stay on its
--- page. Called at the end of every migrate.
+-- without the indexes that only readers need: the events there have the one of their positions, for the
+-- fold of retention. Pages are filled as the real ones are, or no update of a fold could stay on its page.
+-- Called at the end of every migrate.
 --
 --   SELECT open_shadow();
 
@@ -25,7 +25,7 @@ BEGIN
                        _table, _table);
         -- By their own names: a fold says ON CONFLICT ON CONSTRAINT, and LIKE would choose others.
         FOR _rule IN SELECT c.conname AS name, pg_get_constraintdef(c.oid) AS definition FROM pg_constraint c
-                     WHERE c.conrelid = ('public.' || _table)::regclass AND c.contype IN ('p', 'u') AND _table <> 'events'
+                     WHERE c.conrelid = ('public.' || _table)::regclass AND (c.contype = 'p' OR c.contype = 'u' AND _table <> 'events')
         LOOP
             EXECUTE format('ALTER TABLE shadow.%I ADD CONSTRAINT %I %s', _table, _rule.name, _rule.definition);
         END LOOP;

@@ -14,7 +14,7 @@ BEGIN
             WHERE past_changed_tasks.statuses IS NULL
               AND b.enqueued_position <= past_changed_tasks."position" AND b.changed_position > past_changed_tasks."position"
             UNION ALL
-            SELECT g.task_id FROM tasks_gone_since(past_changed_tasks."position") g WHERE past_changed_tasks.statuses IS NULL
+            SELECT g.task_id FROM tasks_removed_since(past_changed_tasks."position") g WHERE past_changed_tasks.statuses IS NULL
             UNION ALL
             SELECT c.task_id FROM tasks_changed_since(past_changed_tasks."position", past_changed_tasks.statuses) AS c (task_id)
             WHERE past_changed_tasks.statuses IS NOT NULL

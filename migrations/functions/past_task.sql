@@ -1,7 +1,7 @@
 -- The row of a task as it was at a position, which must be settled: task_at asks that first.
 --
 -- The row as it is now when nothing changed since, else the fold of the events up to the position. No row
--- when it was not enqueued yet, or had gone with its agent.
+-- when it was not enqueued yet, or had gone with its agent or by retention.
 --
 --   SELECT status, attempt FROM past_task('task-100000001', 3);
 
@@ -12,7 +12,7 @@ BEGIN
         SELECT b.* FROM background_tasks b
         WHERE b.task_id = past_task.task_id
           AND b.enqueued_position <= past_task."position" AND b.changed_position <= past_task."position";
-    IF FOUND OR went_with_agent(past_task.task_id, past_task."position") THEN
+    IF FOUND OR was_removed(past_task.task_id, past_task."position") THEN
         RETURN;
     END IF;
     RETURN QUERY

@@ -164,11 +164,12 @@ BEGIN
 
     -- An agent's tasks go with it; the events stay.
     IF EXISTS (SELECT FROM appended a WHERE a.type = 'agent.deleted') THEN
-        WITH gone AS (
-            DELETE FROM background_tasks t USING appended a
-            WHERE a.type = 'agent.deleted' AND t.agent_id = a.stream_id::uuid AND t.enqueued_position < a.position
-            RETURNING t.task_id)
-        DELETE FROM task_attempts x USING gone g WHERE x.task_id = g.task_id;
+        DELETE FROM background_tasks t USING appended a
+        WHERE a.type = 'agent.deleted' AND t.agent_id = a.stream_id::uuid AND t.enqueued_position < a.position;
+        -- Also those of tasks whose rows retention took before.
+        DELETE FROM task_attempts x USING appended a, events born
+        WHERE a.type = 'agent.deleted' AND born.type = 'task.enqueued' AND born.data ->> 'subject' LIKE 'agent:%'
+          AND born.data ->> 'subject' = 'agent:' || a.stream_id AND born.position < a.position AND x.task_id = born.stream_id;
     END IF;
     RETURN NULL;
 END $$;

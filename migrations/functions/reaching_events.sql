@@ -1,13 +1,13 @@
 -- Events of other streams that reach into the rows of these: positions, in order.
 --
--- An agent's end takes its tasks with it; a delivery's failed attempts are counted in the row of its task. What
--- is folded across streams is named here and in its fold, nowhere else.
+-- An agent's end takes its tasks with it, retention takes what is kept no longer; a delivery's failed attempts are
+-- counted in the row of its task. What is folded across streams is named here and in its fold, nowhere else.
 --
 --   SELECT reaching_events('task', '{task-100000001}');
 
 CREATE FUNCTION reaching_events(stream_type text, stream_ids text[]) RETURNS SETOF bigint
 LANGUAGE sql STABLE
-SET search_path = public, pg_temp
+SET search_path = public, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
     SELECT failed.position
     FROM events failed
@@ -20,5 +20,16 @@ AS $$
                     AND gone.stream_id = substr(enqueued.data ->> 'subject', 7)
     WHERE reaching_events.stream_type = 'task' AND enqueued.stream_type = 'task' AND enqueued.version = 1
       AND enqueued.stream_id = ANY (reaching_events.stream_ids) AND enqueued.data ->> 'subject' LIKE 'agent:%'
+    UNION
+    SELECT batch.position
+    FROM retention_whats() w
+    JOIN events changed ON changed.stream_type = w.stream_type AND changed.stream_id = ANY (reaching_events.stream_ids)
+                       AND changed.type = ANY (w.last_events)
+    CROSS JOIN LATERAL (SELECT retention_over(w.what, changed.position) AS position) batch
+    WHERE w.stream_type = reaching_events.stream_type AND batch.position IS NOT NULL
+      AND (w.statuses IS NULL
+           OR NOT EXISTS (SELECT FROM events later
+                          WHERE later.stream_type = changed.stream_type AND later.stream_id = changed.stream_id
+                            AND later.version = changed.version + 1))
     ORDER BY 1
 $$;

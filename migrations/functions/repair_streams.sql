@@ -26,6 +26,8 @@ DECLARE
     _middle  integer := cardinality(repair_streams.stream_ids) / 2;
 BEGIN
     SELECT * INTO _shape FROM shape_of_read_model(repair_streams.read_model);
+    -- Retention must not pass a row by while it is missing.
+    PERFORM FROM retention_marks m ORDER BY m.what FOR SHARE;
     PERFORM lock_streams(ARRAY(
         SELECT ROW(s.stream_type, s.stream_id, NULL, NULL, NULL, NULL, NULL, NULL)::event_draft
         FROM (SELECT repair_streams.stream_type, u AS stream_id FROM unnest(repair_streams.stream_ids) u

@@ -1,4 +1,4 @@
--- Retries one ended task by hand: retry_tasks for a list of one. Raises AN404, or AN409 when it cannot be retried.
+-- Retries one ended task by hand: retry_tasks for a list of one. Raises AN404, AN4GO (removed by retention), or AN409.
 --
 --   SELECT retry_task('task-100000001', 'the supplier is back');
 
@@ -17,7 +17,7 @@ BEGIN
     SELECT * INTO _answer FROM retry_tasks(ARRAY[retry_task.task_id], retry_task.reason, retry_task.actor,
                                            retry_task.request, retry_task.ring, retry_task.at);
     IF _answer.outcome = 'not_found' THEN
-        RAISE EXCEPTION 'Task not found: %', retry_task.task_id USING ERRCODE = 'AN404';
+        PERFORM missing_task(retry_task.task_id);
     ELSIF _answer.outcome = 'conflict' THEN
         RAISE EXCEPTION 'Cannot retry task with status: %', _answer.status
             USING ERRCODE = 'AN409', HINT = 'Failed, timed-out and cancelled tasks can be retried.';

@@ -1,6 +1,6 @@
 -- A task as it was at a position of the log, or at a time.
 --
--- No row when there was none: the task was not enqueued yet, or had gone with its agent (task_history tells
+-- No row when there was none: the task was not enqueued yet, or had gone with its agent or by retention (task_history tells
 -- which). Tasks that are gone now are found too. A time is written with its type, because a bare text could
 -- also be a position. Refuses positions that are not settled, and REPEATABLE READ.
 --

@@ -2,7 +2,7 @@
 --
 -- status and attempt are those after the event. changes is {column: [before, after]} of what a person wants to see
 -- change: positions, lease, lane and times that repeat the event's own are left out. It also tells of a task whose
--- row is gone; the end of its agent, when that took the row, is the last line, with neither version nor status.
+-- row is gone; what took the row, the end of its agent or retention, is the last line, with neither version nor status.
 -- One pass over the stream: the state is folded from event to event, nothing is written. With `until` it ends at a
 -- position, which must be settled. No rows for a task that never was.
 --
@@ -27,7 +27,7 @@ BEGIN
               AND e.position <= coalesce(task_history.until, e.position)
             UNION ALL
             SELECT g.position, NULL, g.type, g.actor, g.recorded_at, g.data, NULL
-            FROM task_gone_with_agent(task_history.task_id) g
+            FROM removal_of_task(task_history.task_id) g
             WHERE g.position <= coalesce(task_history.until, g.position)),
         -- A row as JSON once for each event: made where it is compared, it would be made for each column.
         rows AS MATERIALIZED (

@@ -20,7 +20,7 @@ AS $$
           AND e.position <= coalesce(task_spells.until, e.position)
         UNION ALL
         SELECT g.position, g.type, g.data, NULL, g.recorded_at, NULL
-        FROM task_gone_with_agent(task_spells.task_id) g
+        FROM removal_of_task(task_spells.task_id) g
         WHERE g.position <= coalesce(task_spells.until, g.position)),
     changed AS (
         SELECT t.*, max(t.told_at) OVER so_far AS at, lag((t.state).status) OVER so_far AS status_before
@@ -34,7 +34,7 @@ AS $$
         WINDOW after AS (ORDER BY c.position)),
     ends AS (
         SELECT s.*,
-               CASE WHEN (s.state).status NOT IN ('pending', 'running') THEN CASE WHEN s.next_type <> 'agent.deleted' THEN s.next_at END
+               CASE WHEN (s.state).status NOT IN ('pending', 'running') THEN CASE WHEN s.next_type NOT IN ('agent.deleted', 'retention.applied') THEN s.next_at END
                     WHEN s.next_at IS NOT NULL THEN s.next_at
                     WHEN task_spells.until IS NULL THEN greatest(s.at, task_spells.at)
                     ELSE (SELECT greatest(s.at, e.recorded_at) FROM events e

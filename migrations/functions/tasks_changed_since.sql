@@ -1,8 +1,8 @@
 -- Tasks that may have been in one of these statuses at a position, and whose row is another now, or gone.
 --
--- Found by positions, never by reading the log: whoever waited or ran was in an attempt that ended later or
--- is still open; what had ended by then was changed by one of a few events. The caller folds them and looks
--- at the status. Scans are off because the planner takes the three positions of an attempt for independent,
+-- Found by positions, hardly by reading the log: whoever waited or ran was in an attempt that ended later or
+-- is still open; what had ended by then was changed by one of a few events. Where retention took the attempt,
+-- the log is asked for it. The caller folds them and looks at the status. Scans are off because the planner takes the three positions of an attempt for independent,
 -- and expects a good part of the table where a handful of rows is.
 --
 --   SELECT tasks_changed_since(1, '{running}');
@@ -40,5 +40,12 @@ AS $$
       AND e.type IN ('task.retry_requested', 'task.completion_refused', 'task.abandoned')
       AND e.position > tasks_changed_since."position"
     UNION
-    SELECT g.task_id FROM tasks_gone_since(tasks_changed_since."position") g
+    SELECT e.stream_id FROM events batch
+    CROSS JOIN LATERAL retention_events('attempts', greatest((batch.data ->> 'from_position')::bigint, tasks_changed_since."position"),
+                                        (batch.data ->> 'up_to_position')::bigint) e
+    WHERE batch.type = 'retention.applied' AND batch.data ->> 'what' = 'attempts' AND batch.position > tasks_changed_since."position"
+      AND (batch.data ->> 'up_to_position')::bigint > tasks_changed_since."position"
+      AND tasks_changed_since.statuses && '{pending,running}'
+    UNION
+    SELECT g.task_id FROM tasks_removed_since(tasks_changed_since."position", tasks_changed_since.statuses) g
 $$;

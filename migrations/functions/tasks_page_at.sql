@@ -54,7 +54,7 @@ BEGIN
             SELECT t.* FROM past_changed_tasks(_place, tasks_page_at.statuses) t WHERE _listed
             UNION ALL
             (SELECT (s.task).*
-             FROM (SELECT g.* FROM tasks_gone_since(_place) g
+             FROM (SELECT g.* FROM tasks_removed_since(_place) g
                    WHERE NOT _listed AND (tasks_page_at.before IS NULL
                           OR (g.created_at, g.enqueued_position) < (tasks_page_at.before, tasks_page_at.before_position))
                    ORDER BY g.created_at DESC, g.enqueued_position DESC OFFSET 0) o

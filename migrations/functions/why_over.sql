@@ -22,14 +22,17 @@ AS $$
               AND e.type IN ('task.completed', 'task.failed', 'task.timed_out', 'task.cancelled')
             ORDER BY e.version DESC LIMIT 1) e
         WHERE (s.task).status NOT IN ('pending', 'running')),
-    gone AS (SELECT g.* FROM task_gone_with_agent(why_over.task_id) g)
+    gone AS (SELECT g.* FROM removal_of_task(why_over.task_id) g)
     SELECT (s.task).status,
            concat_ws(' ',
                CASE WHEN e.position IS NOT NULL THEN format('%s %s ago by %s%s%s.',
                    CASE e.status WHEN 'timeout' THEN 'Timed out' ELSE initcap(e.status) END,
                    spoken_span(extract(epoch FROM why_over.at - e.recorded_at)::float8), e.actor,
                    CASE WHEN e.attempt > 0 THEN format(' on attempt %s', e.attempt) END, ': ' || e.reason) END,
-               CASE WHEN g.position IS NOT NULL THEN format('It is gone: its agent was deleted %s ago by %s.',
+               CASE WHEN g.type = 'retention.applied' THEN format(
+                        'Its row was removed by retention %s ago; the log tells its life.',
+                        spoken_span(extract(epoch FROM why_over.at - g.recorded_at)::float8))
+                    WHEN g.position IS NOT NULL THEN format('It is gone: its agent was deleted %s ago by %s.',
                         spoken_span(extract(epoch FROM why_over.at - g.recorded_at)::float8), g.actor)
                     WHEN NOT EXISTS (SELECT FROM background_tasks t WHERE t.task_id = why_over.task_id)
                     THEN 'Its row is no longer kept; the log tells its life.' END),

@@ -13,6 +13,7 @@ from service.relay.follower import Follower
 from service.relay.following import Following
 from service.relay.lease import Lease
 from service.relay.parking import FOLLOWERS
+from service.relay.retention import Retention
 from service.relay.scheduler import Scheduler
 from service.relay.sending.sender import Sender
 from service.settings import Settings
@@ -26,9 +27,9 @@ from service.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 SQL = load(__package__)
-# Connections beside one for each follower: schedules, their configuration, depth marks, the farewell; and of
-# webhooks what is due, what was recorded, secrets, endpoints.
-SPARE_CONNECTIONS = 8
+# Connections beside one for each follower: schedules, what configures them, retention, depth marks, farewell;
+# and of webhooks what is due, what was recorded, secrets, endpoints.
+SPARE_CONNECTIONS = 9
 
 
 async def serve(settings: Settings, dsn: str, shutdown: asyncio.Event, relay_id: str | None = None) -> int:
@@ -68,6 +69,7 @@ class Relay:
         name = self.lease.relay_id
         self.sender = Sender(db, settings, wakeups.subscribe("annals_webhooks"), doorbell, name)
         self._scheduler = Scheduler(db, own, wakeups.subscribe("annals_relay"), doorbell, name)
+        self.retention = Retention(db, settings.retention, doorbell, name)
         self._followings = [
             Following(follower, db, own, wakeups.subscribe("annals_events"), doorbell, name)
             for follower in followers
@@ -94,6 +96,7 @@ class Relay:
             async with Supervisor(asyncio.Event()) as duties:
                 duties.keep("schedules", partial(self._scheduler.run, term))
                 duties.keep("webhooks", partial(self.sender.run, term))
+                duties.keep("retention", partial(self.retention.run, term))
                 duties.keep("depth marks", partial(keep_counting, PastStore(self._db)))
                 for following in self._followings:
                     duties.keep(f"follower {following.follower.name}", partial(following.run, term))

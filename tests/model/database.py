@@ -22,6 +22,7 @@ READ_MODELS: dict[str, tuple[str, ...]] = {
     "api_keys": ("name",),
     "schedules": ("name",),
     "parked_events": ("follower", "position"),
+    "retention_totals": ("what",),
     "stream_heads": ("stream_type", "stream_id"),
 }
 FREE_COLUMNS = {"workers": ("seen_at",)}
@@ -102,6 +103,7 @@ CASTS = {
     "missed": "integer",
     "version": "integer",
     "lease_seconds": "real",
+    "kept": "interval",
 }
 
 

@@ -23,6 +23,7 @@ from tests.model.operations import (
     rescue,
     retry,
 )
+from tests.model.retention_operations import retain
 from tests.model.world import World
 
 Operation = tuple[str, int, int, int]
@@ -53,6 +54,7 @@ OPERATIONS: dict[str, Callable[[World, int, int, int], None]] = {
     "disable": relays.disable,
     "park": relays.park,
     "resume": relays.resume,
+    "retain": retain,
 }
 # Claims and ends are what histories are made of; the rest disturbs them.
 NAMES = [
@@ -67,6 +69,7 @@ NAMES = [
     "measure",
     "schedule",
     *["fire"] * 2,
+    *["retain"] * 4,
 ]
 programs = st.lists(
     st.tuples(st.sampled_from(NAMES), st.integers(0, 9), st.integers(0, 9), st.integers(0, 12)),

@@ -12,6 +12,7 @@ from uuid import UUID
 from tests.model.reference_agents import AgentFold
 from tests.model.reference_fingerprint import fingerprint
 from tests.model.reference_relay import RelayFold
+from tests.model.reference_retention import retire
 
 Row = dict[str, Any]
 Event = Mapping[str, Any]
@@ -37,6 +38,8 @@ class Fold:
         self.queues: dict[str, Row] = {}
         self.api_keys: dict[str, Row] = {}
         self.stream_heads: dict[tuple[str, str], Row] = {}
+        self.retention_totals: dict[str, Row] = {}
+        self._subjects: dict[str, UUID | None] = {}
         self._agents = AgentFold()
         self._relay = RelayFold()
 
@@ -76,6 +79,7 @@ class Fold:
             "key": self._key,
             "schedule": self._relay.schedule,
             "follower": self._relay.follower,
+            "retention": self._retention,
         }
         if noun in folds:
             folds[noun](event, verb)
@@ -87,7 +91,9 @@ class Fold:
     def _task(self, event: Event, verb: str) -> None:
         if verb == "enqueued":
             assert event["version"] == 1
-            self.background_tasks[event["stream_id"]] = self._born(event)
+            task = self._born(event)
+            self.background_tasks[event["stream_id"]] = task
+            self._subjects[event["stream_id"]] = task["agent_id"]
             return
         task = self.background_tasks[event["stream_id"]]
         assert event["version"] == task["version"] + 1, "a hole in the stream"
@@ -185,14 +191,14 @@ class Fold:
             task["progress_percentage"] = 100.0
 
     def _agent_deleted(self, event: Event) -> None:
-        gone = [
-            name
-            for name, task in self.background_tasks.items()
-            if str(task["agent_id"]) == event["stream_id"]
-        ]
+        gone = [name for name, agent_id in self._subjects.items() if str(agent_id) == event["stream_id"]]
         for task_id in gone:
-            del self.background_tasks[task_id]
+            self.background_tasks.pop(task_id, None)
         self.task_attempts = {key: row for key, row in self.task_attempts.items() if key[0] not in gone}
+
+    def _retention(self, event: Event, _: str) -> None:
+        names = ("background_tasks", "task_attempts", "coverage_history", "webhook_deliveries")
+        retire({name: getattr(self, name, {}) for name in names}, self.retention_totals, event)
 
     def _worker(self, event: Event, verb: str) -> None:
         data = event["data"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.model.concurrency import settle_at_once
 from tests.model.database import Session, session
 from tests.model.history import Operation, programs, run
 from tests.model.reference_fold import Event, Fold
@@ -35,6 +36,7 @@ FOR_EVER = timedelta(days=3650)
 def world_session(shared_database: str) -> Iterator[Session]:
     with session(shared_database) as s, s.connection.transaction(force_rollback=True):
         s.call("publish_task_types", types=TYPES)
+        settle_at_once(s)
         yield s
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.model.concurrency import without
+from tests.model.concurrency import settle_at_once, without
 from tests.model.database import Session, session
 from tests.model.history import Operation, programs, run
 from tests.model.reference_errors import groups
@@ -49,6 +49,7 @@ NAMED = ("queue", "worker", "agent", "key", "projection")
 def world_session(shared_database: str) -> Iterator[Session]:
     with session(shared_database) as s, s.connection.transaction(force_rollback=True):
         s.call("publish_task_types", types=TYPES)
+        settle_at_once(s)
         # A history that is rolled back is never settled; that a diff asks for it is tested with commits.
         without(s, "require_settled", 'require_settled."position" > _settled', "false")
         yield s

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.model.concurrency import Call
+from tests.model.concurrency import Call, settle_at_once
 from tests.model.database import Session, assert_folds_agree, session
 from tests.model.history import Operation, programs, run
 from tests.model.reference_errors import groups
@@ -92,6 +92,7 @@ tracebacks = st.lists(
 def world_session(shared_database: str) -> Iterator[Session]:
     with session(shared_database) as s, s.connection.transaction(force_rollback=True):
         s.call("publish_task_types", types=TYPES)
+        settle_at_once(s)
         yield s
 
 

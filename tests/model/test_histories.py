@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.model.concurrency import settle_at_once
 from tests.model.database import FREE_COLUMNS, READ_MODELS, Session, assert_folds_agree, session
 from tests.model.history import Operation, programs, run
 from tests.model.world import TYPES, World
@@ -17,6 +18,7 @@ EXAMPLES = 1000 if os.environ.get("ANNALS_MODEL") == "long" else 30
 def world_session(shared_database: str) -> Iterator[Session]:
     with session(shared_database) as s, s.connection.transaction(force_rollback=True):
         s.call("publish_task_types", types=TYPES)
+        settle_at_once(s)
         yield s
 
 

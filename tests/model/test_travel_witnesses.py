@@ -63,11 +63,25 @@ def delete(s: Session) -> None:
     )
 
 
+def snooze(s: Session) -> None:
+    s.rows("SELECT snooze_task('t', 2, 3600, 'w-1')")
+
+
+def retain(s: Session) -> None:
+    s.rows("SELECT apply_retention('dead_letters', interval '0')")
+
+
+def retain_attempts(s: Session) -> None:
+    s.rows("SELECT apply_retention('attempts', interval '0')")
+
+
 Steps = list[Callable[[Session], None]]
 A, B = (
     "SELECT a.task_id FROM task_attempts a\n    WHERE ",
     "SELECT b.task_id FROM background_tasks b\n    WHERE ",
 )
+GONE = 'tasks_removed_since(tasks_changed_since."position", tasks_changed_since.statuses) g'
+OF_ATTEMPTS = "batch.data ->> 'what' = 'attempts'"
 RUNNING, PENDING = (f"'{status}' = ANY (tasks_changed_since.statuses)" for status in ("running", "pending"))
 STORIES: dict[str, tuple[Steps, Steps, str, str]] = {
     "it ran and ended": ([claim], [complete], "running", A + RUNNING),
@@ -87,7 +101,9 @@ STORIES: dict[str, tuple[Steps, Steps, str, str]] = {
         f"{PENDING}\n      AND e.type = 'task.cancelled'",
     ),
     "it had failed and was retried": ([claim, fail], [retry], "failed", "'task.retry_requested'"),
-    "it went with its agent": ([], [delete], "pending", 'tasks_gone_since(tasks_changed_since."position") g'),
+    "it went with its agent": ([], [delete], "pending", GONE),
+    "it went by retention": ([claim, fail], [retain], "failed", GONE),
+    "it ran, and retention took the attempt": ([claim], [snooze, retain_attempts], "running", OF_ATTEMPTS),
 }
 
 
@@ -102,5 +118,7 @@ def test_a_task_is_found_as_it_was_and_by_this_way_only(s: Session, story: str) 
     found = "SELECT task_id, status FROM tasks_at(%s::bigint, ARRAY[%s])"
     assert s.rows(found, position, status) == [{"task_id": "t", "status": status}]
     instead = f"{way} WHERE false" if way.endswith(" g") else way.replace(f"'{status}' =", "'never' =")
-    without(s, "tasks_changed_since", way, instead.replace("'task.retry_requested'", "'never'"))
+    for told in ("'task.retry_requested'", "'attempts'"):
+        instead = instead.replace(told, "'never'")
+    without(s, "tasks_changed_since", way, instead)
     assert s.rows(found, position, status) == []
