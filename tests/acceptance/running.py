@@ -7,7 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import aiohttp
@@ -29,10 +29,13 @@ class Service:
         self._environment = _environment(dsn, configuration)
         self._processes: list[Process] = []
 
-    async def start(self, *arguments: str) -> Process:
-        """One more process of `annals`, told what `arguments` say."""
+    async def start(self, *arguments: str, log: Path | None = None) -> Process:
+        """One more process of `annals`, told what `arguments` say; what it logs goes to a file, if named."""
         command = [sys.executable, "-m", "service", *arguments]
-        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, env=self._environment, cwd=ROOT)
+        with log.open("wb") if log else nullcontext() as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdout=PIPE, stderr=stderr, env=self._environment, cwd=ROOT
+            )
         self._processes.append(process)
         return process
 
@@ -55,6 +58,21 @@ class Service:
                 assert process.returncode is None, "the worker ended before it lived"
                 await asyncio.sleep(0.02)  # between two looks: nothing announces a worker
         return process
+
+    async def start_relay(self, log: Path | None = None) -> Process:
+        """A relay, once it leads."""
+        process = await self.start("relay", log=log)
+        await self._until("SELECT 1 FROM relay_lease WHERE expires_at > clock_timestamp()")
+        return process
+
+    async def until_type(self, event_type: str) -> None:
+        """Wait until the log has an event of this type."""
+        await self._until("SELECT 1 FROM events WHERE type = $1 LIMIT 1", event_type)
+
+    async def _until(self, question: str, *arguments: str) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.psql.fetchval(question, *arguments) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # another process writes it, and rings only its own kind
 
     async def live_workers(self) -> int:
         """How many workers say that they live."""
