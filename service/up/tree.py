@@ -52,7 +52,7 @@ async def run(plan: Plan, shutdown: asyncio.Event) -> int:
                 words.append(f"{len(children)} x {settings.worker.concurrency} tasks at once")
         if relays:
             with startup.part("Relay") as words:
-                words.append("follows the log, fires schedules")
+                words.append("follows the log, sends webhooks, fires schedules")
         if shutdown.is_set():
             return INTERRUPTED
         startup.ready("" if plan.once else "Ctrl-C ends it.")

@@ -100,12 +100,18 @@ async def test_failed_attempts_are_counted_in_the_task_and_logged(
     assert {hit.delivery_id for hit in receiver.hits} == {row["delivery_id"]}
     lines = [each for each in caplog.records if each.getMessage().startswith("Webhook ")]
     expected = [("WARNING", "Webhook retry")] * min(retries, 2)
-    expected += [("INFO", "Webhook delivered") if status == "delivered" else ("ERROR", "Webhook failed after 3 retries")]
+    expected += [
+        ("INFO", "Webhook delivered")
+        if status == "delivered"
+        else ("ERROR", "Webhook failed after 3 retries")
+    ]
     assert [(line.levelname, line.getMessage()) for line in lines] == expected
     for number, line in enumerate(lines, 1):
         fields = vars(line)["fields"]
         assert fields["task_id"] == row["task_id"] and fields["attempts"] == number
-        assert fields["url"] == fields["endpoint"] == row["endpoint"] and "secret" not in json.dumps(fields, default=str)
+        assert fields["url"] == fields["endpoint"] == row["endpoint"] and "secret" not in json.dumps(
+            fields, default=str
+        )
         if line.levelname == "WARNING":
             assert fields["next_delay_ms"] == 10 * number and fields["attempt"] == number
 
@@ -123,7 +129,9 @@ async def test_each_failed_attempt_is_in_the_log_before_the_next_one_is_made(db:
     assert known == [0, 1, 2]
 
 
-async def test_during_a_rotation_the_old_and_the_new_secret_verify_and_then_the_new_one_alone(db: Database) -> None:
+async def test_during_a_rotation_the_old_and_the_new_secret_verify_and_then_the_new_one_alone(
+    db: Database,
+) -> None:
     old, new, newest = new_secret(), new_secret(), new_secret()
     store = DeliveryStore(db)
     await store.first_secret(old)
@@ -262,7 +270,11 @@ async def test_an_endpoint_that_fails_for_long_is_paused_probed_and_resumed(db: 
         return web.Response(status=200 if healthy.is_set() else 500)
 
     patient = changed(
-        pause_after_seconds=0.001, pause_after_failures=3, probe_seconds=0.05, probe_max_seconds=0.1, attempts=9
+        pause_after_seconds=0.001,
+        pause_after_failures=3,
+        probe_seconds=0.05,
+        probe_max_seconds=0.1,
+        attempts=9,
     )
     async with receiving(answer) as receiver:
         ids = await deliveries(db, [receiver.url] * 8)
@@ -271,7 +283,10 @@ async def test_an_endpoint_that_fails_for_long_is_paused_probed_and_resumed(db: 
                 while not (rows := [row for row in await db.fetch(TYPES) if row["data"].get("probe")]):
                     await asyncio.sleep(0.01)  # the log says it, and rings nobody here
             (sent,) = {row["data"]["task_id"] for row in rows}
-            assert await db.fetchval("SELECT min(sequence) FROM webhook_deliveries WHERE task_id = $1", sent) == 1
+            assert (
+                await db.fetchval("SELECT min(sequence) FROM webhook_deliveries WHERE task_id = $1", sent)
+                == 1
+            )
             before = await db.fetchval("SELECT failures FROM webhook_deliveries WHERE sequence = 1")
             seen = len(receiver.hits)
             await receiver.arrived(seen + 2)
@@ -301,7 +316,9 @@ async def test_what_a_person_pauses_waits_and_goes_out_in_order_when_resumed(db:
         assert [hit.sequence for hit in receiver.to("/hook")][:3] == [1, 2, 3]
 
 
-async def test_a_retry_that_waits_is_not_sent_to_an_endpoint_that_was_disabled_meanwhile(db: Database) -> None:
+async def test_a_retry_that_waits_is_not_sent_to_an_endpoint_that_was_disabled_meanwhile(
+    db: Database,
+) -> None:
     store = DeliveryStore(db)
     async with receiving(answering(503)) as receiver:
         (delivery_id,) = await deliveries(db, [receiver.url])
@@ -334,7 +351,9 @@ STEPS = ["taken", "request", "answered", "recording", "recorded", "waiting"]
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_stopped_at_any_step_nothing_is_left_behind_and_another_goes_on(db: Database, step: str) -> None:
+async def test_stopped_at_any_step_nothing_is_left_behind_and_another_goes_on(
+    db: Database, step: str
+) -> None:
     async with receiving(answering(503)) as receiver:
         (delivery_id,) = await deliveries(db, [receiver.url])
         async with sending(db, SETTINGS) as sender:
@@ -342,7 +361,9 @@ async def test_stopped_at_any_step_nothing_is_left_behind_and_another_goes_on(db
         async with sending(db, SETTINGS, "r-2"):
             (row,) = await ended(db, [delivery_id])
         assert row["status"] == "delivered" and {hit.delivery_id for hit in receiver.hits} == {delivery_id}
-        recorded = await db.fetch("SELECT version, type FROM events WHERE stream_id = $1 ORDER BY 1", delivery_id)
+        recorded = await db.fetch(
+            "SELECT version, type FROM events WHERE stream_id = $1 ORDER BY 1", delivery_id
+        )
         assert len(recorded) <= 1 + len(receiver.hits), "an attempt that is recorded was made"
         assert row["failures"] == await db.fetchval(RETRIES, delivery_id) == len(recorded) - 2
 
@@ -377,7 +398,10 @@ async def test_one_that_lost_its_lease_stops_and_records_nothing(db: Database) -
             async with asyncio.timeout(30):
                 await sender.stopped.wait()
         assert await types(db) == ["secret.rotated", "webhook.requested"] or True
-        assert await db.fetchval("SELECT attempts FROM webhook_deliveries WHERE delivery_id = $1", delivery_id) == 0
+        assert (
+            await db.fetchval("SELECT attempts FROM webhook_deliveries WHERE delivery_id = $1", delivery_id)
+            == 0
+        )
 
 
 async def test_a_delivery_that_nobody_foresaw_how_it_fails_does_not_stop_the_others(
@@ -387,11 +411,14 @@ async def test_a_delivery_that_nobody_foresaw_how_it_fails_does_not_stop_the_oth
         url, other = f"{receiver.url}/hook", f"{receiver.url}/other"
         await db.fetchval("SELECT first_secret($1)", new_secret())
         await db.fetch(
-            "INSERT INTO webhook_secrets (scope, secret, created_at) VALUES ('endpoint:' || $1, 'no secret', now())", url
+            "INSERT INTO webhook_secrets (scope, secret, created_at) VALUES ('endpoint:' || $1, 'no secret', now())",
+            url,
         )
         (broken,) = await deliveries(db, [url])
         async with sending(db, SETTINGS):
             await ended(db, await deliveries(db, [other] * 3))
         assert [hit.path for hit in receiver.hits] == ["/other"] * 3
-        assert await db.fetchval("SELECT attempts FROM webhook_deliveries WHERE delivery_id = $1", broken) == 0
+        assert (
+            await db.fetchval("SELECT attempts FROM webhook_deliveries WHERE delivery_id = $1", broken) == 0
+        )
     assert "Webhook could not be sent" in caplog.text
