@@ -31,7 +31,9 @@ REQUEST = """
 REQUESTED = """
     SELECT delivery_id FROM webhook_deliveries WHERE task_id = ANY ($1) ORDER BY array_position($1, task_id)
 """
-ROWS = "SELECT * FROM webhook_deliveries WHERE delivery_id = ANY ($1) ORDER BY array_position($1, delivery_id)"
+ROWS = (
+    "SELECT * FROM webhook_deliveries WHERE delivery_id = ANY ($1) ORDER BY array_position($1, delivery_id)"
+)
 LEAD = "SELECT leads_term FROM lead_relay($1, 'here', 1, NULL, 600)"
 PATIENCE_SECONDS = 30
 
@@ -172,7 +174,10 @@ async def deliveries(db: Database, urls: Sequence[str], trace: str | None = None
     await db.fetchval("SELECT publish_task_types($1)", [{"task_type": "noop", "code_version": "1"}])
     tasks = TaskStore(db)
     made = await tasks.enqueue(
-        [{"task_type": "noop", "webhook_url": url} for url in urls], actor="psql:test", ring=False, trace=trace
+        [{"task_type": "noop", "webhook_url": url} for url in urls],
+        actor="psql:test",
+        ring=False,
+        trace=trace,
     )
     ids = [each.task_id for each in made if each.task_id]
     assert len(ids) == len(urls), made
@@ -198,7 +203,7 @@ async def sending(db: Database, settings: Settings, relay_id: str = "r-1") -> As
     async with Doorbell(db, settings.wakeup) as bell, Wakeups(db.dsn, settings.wakeup) as wakeups:
         sender = Sender(db, settings, wakeups.subscribe("annals_webhooks"), bell, relay_id)
         sender.steps.watch()
-        task = asyncio.create_task(sender.run(term))
+        task = asyncio.create_task(sender.run(term), name="webhook sender")
         try:
             yield sender
         finally:

@@ -136,7 +136,10 @@ FAULTS: dict[str, tuple[Talk, Expected]] = {
     "200, gzip bomb": (status("200 OK", "Content-Encoding: gzip", body=BOMB), DELIVERED),
     "301": (status("301 Moved", "Location: http://127.0.0.1:1/"), Expected("abandoned", 1, 301)),
     "307": (status("307 Moved", "Location: /elsewhere"), Expected("abandoned", 1, 307)),
-    "400": (status("400 Bad", body=b"\x1b[1mno\x00 thanks"), Expected("abandoned", 1, 400, r"^\[1mno thanks$")),
+    "400": (
+        status("400 Bad", body=b"\x1b[1mno\x00 thanks"),
+        Expected("abandoned", 1, 400, r"^\[1mno thanks$"),
+    ),
     "401": (status("401 Who", "WWW-Authenticate: Basic"), Expected("abandoned", 1, 401)),
     "404": (status("404 Not Found"), Expected("abandoned", 1, 404)),
     "410": (status("410 Gone"), Expected("abandoned", 1, 410)),
@@ -154,7 +157,10 @@ FAULTS: dict[str, tuple[Talk, Expected]] = {
     "reset before headers": (resets_before_headers, Expected("abandoned", AGAIN, error="connection")),
     "reset at once": (resets_at_once, Expected("abandoned", AGAIN, error="connection")),
     "closed before headers": (says(b""), Expected("abandoned", AGAIN, error="closed before an answer")),
-    "garbage": (says(b"220 mail.example ESMTP\r\n\r\n"), Expected("abandoned", AGAIN, error="no HTTP answer")),
+    "garbage": (
+        says(b"220 mail.example ESMTP\r\n\r\n"),
+        Expected("abandoned", AGAIN, error="no HTTP answer"),
+    ),
     "huge header": (
         says(b"HTTP/1.1 200 OK\r\nX-Huge: " + b"x" * 200_000 + b"\r\n\r\n"),
         Expected("abandoned", AGAIN, error="no HTTP answer"),
