@@ -203,7 +203,7 @@ async def sending(db: Database, settings: Settings, relay_id: str = "r-1") -> As
     async with Doorbell(db, settings.wakeup) as bell, Wakeups(db.dsn, settings.wakeup) as wakeups:
         sender = Sender(db, settings, wakeups.subscribe("annals_webhooks"), bell, relay_id)
         sender.steps.watch()
-        task = asyncio.create_task(sender.run(term))
+        task = asyncio.create_task(sender.run(term), name="webhook sender")
         try:
             yield sender
         finally:

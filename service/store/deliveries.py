@@ -17,7 +17,7 @@ SQL = load(__package__)
 class DueDelivery:
     """A delivery to send now: `body`, as it is. `attempts` were made so far; `failures` of them count.
 
-    `endpoint_status` is active, or paused: then this one is a probe.
+    `endpoint_status` is active, or paused.
     """
 
     delivery_id: str
@@ -34,6 +34,11 @@ class DueDelivery:
     body: str
     correlation_id: str | None
     trace: str | None
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is sent to find out if a paused endpoint works again."""
+        return self.endpoint_status == "paused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,9 @@ def test_probes_come_at_doubled_distances_up_to_the_longest() -> None:
     for _ in range(8):
         assert breaker.to_probe(now) == [HERE]
         assert breaker.next_probe_at(now) is None, "it waits for a delivery, not for a time"
+        breaker.probe_begins(HERE)
+        assert breaker.to_probe(now) == [], "one at a time"
+        breaker.probe_ends(HERE)
         pauses.append(breaker.probe_failed(HERE, now))
         assert breaker.to_probe(now) == []
         now += pauses[-1]

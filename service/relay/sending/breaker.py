@@ -33,6 +33,7 @@ class Breaker:
         self._settings = settings
         self._streaks: dict[str, Streak] = {}
         self._paused: dict[str, Probing] = {}
+        self._under_way: set[str] = set()
 
     def failed(self, endpoint: str, now: float) -> str | None:
         """Count a failed attempt; gives the reason when the endpoint is to be paused now."""
@@ -64,8 +65,17 @@ class Breaker:
             self._paused[endpoint] = before.get(endpoint) or self._first_probe(now)
 
     def to_probe(self, now: float) -> list[str]:
-        """Paused endpoints whose probe is due: the next delivery there is may be sent."""
-        return [endpoint for endpoint, probing in self._paused.items() if probing.due <= now]
+        """Paused endpoints whose probe is due, and not under way: the first delivery there is may be sent."""
+        due = (endpoint for endpoint, probing in self._paused.items() if probing.due <= now)
+        return [endpoint for endpoint in due if endpoint not in self._under_way]
+
+    def probe_begins(self, endpoint: str) -> None:
+        """No other probe goes there until this one has ended."""
+        self._under_way.add(endpoint)
+
+    def probe_ends(self, endpoint: str) -> None:
+        """What came of it is known."""
+        self._under_way.discard(endpoint)
 
     def next_probe_at(self, now: float) -> float | None:
         """When the next probe becomes due; None when there is none to come."""

@@ -38,7 +38,10 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a delivery is: taken, request, answered, recording, recorded, waiting, delivered."""
+    """Where a delivery is: taken, request, answered, recording, recorded, then delivered, waiting or left.
+
+    A delivery that left is not in memory any more; it ended, or goes on from its row.
+    """
 
     name: str
     delivery_id: str
@@ -77,7 +80,6 @@ class Delivery:
 
     def __init__(self, row: DueDelivery, place: Place, shift: Shift) -> None:
         self._row, self._place, self._shift = row, place, shift
-        self._is_probe = row.endpoint_status == "paused"
         self._waits = Waits(shift.settings, row.failures)
 
     async def run(self) -> None:
@@ -92,6 +94,7 @@ class Delivery:
         finally:
             self._place.give_back()
             self._shift.waiting.discard(self._row.delivery_id)
+            self._step("left", 0)
 
     async def request(
         self, _: str, __: object, *, trace_request_ctx: dict[str, int], **___: object
@@ -114,7 +117,7 @@ class Delivery:
             return answer
         shift = self._shift
         # Beyond this bound the row waits instead, and is found when its time has come.
-        if delay is None or self._is_probe or len(shift.waiting) >= shift.settings.most_open:
+        if delay is None or self._row.is_probe or len(shift.waiting) >= shift.settings.most_open:
             raise Stop
         shift.waiting.add(self._row.delivery_id)
         self._step("waiting", number)
@@ -163,7 +166,7 @@ class Delivery:
         told: dict[str, Any] = {"error": answer.error}
         if answer.gone:
             return told | {"reason": answer.text, "disable": True}
-        if self._is_probe:
+        if self._row.is_probe:
             # Nothing but the pause holds it back: it goes out at once when the endpoint is resumed.
             return told | {"next_delay_ms": 0, "probe": True}
         if delay is not None:
@@ -175,9 +178,9 @@ class Delivery:
         shift, endpoint, now = self._shift, self._row.endpoint, asyncio.get_running_loop().time()
         if answer.delivered:
             shift.breaker.delivered(endpoint)
-            if self._is_probe:
+            if self._row.is_probe:
                 await shift.change_endpoint(endpoint, "active", "a probe was delivered")
-        elif self._is_probe:
+        elif self._row.is_probe:
             shift.breaker.probe_failed(endpoint, now)
         elif not answer.gone and (reason := shift.breaker.failed(endpoint, now)):
             await shift.change_endpoint(endpoint, "paused", reason)
@@ -198,7 +201,7 @@ class Delivery:
             logger.info("Webhook delivered", extra={"fields": fields})
             return
         fields |= {"http_status": answer.status, "error": answer.error}
-        if self._is_probe and not answer.gone:
+        if row.is_probe and not answer.gone:
             logger.warning("Webhook probe failed", extra={"fields": fields})
         elif delay is not None:
             fields |= {"attempt": row.attempts + number, "next_delay_ms": round(delay * 1000)}

@@ -109,6 +109,8 @@ class Sender:
             if row.delivery_id not in self._held and (place := places.take(row.endpoint)):
                 task = group.create_task(self._deliver(row, place, shift), name=f"webhook {row.delivery_id}")
                 self._held[row.delivery_id] = task
+                if row.is_probe:
+                    shift.breaker.probe_begins(row.endpoint)
         return bool(found)
 
     async def _deliver(self, row: DueDelivery, place: Place, shift: Shift) -> None:
@@ -123,6 +125,8 @@ class Sender:
             logger.exception("Webhook could not be sent", extra={"fields": fields})
         finally:
             del self._held[row.delivery_id]
+            if row.is_probe:
+                shift.breaker.probe_ends(row.endpoint)
 
     async def _pause(self, shift: Shift) -> float:
         """Seconds after which it is worth to look again although nobody rings."""
