@@ -11,7 +11,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -32,8 +33,19 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int
         catch_signals(shutdown)
         return await main(shutdown) or 0
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with _handlers_restored(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(with_signals())
+
+
+@contextmanager
+def _handlers_restored() -> Iterator[None]:
+    """A loop leaves its handlers behind: a command that goes on afterwards would not hear Ctrl-C any more."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def catch_signals(shutdown: asyncio.Event) -> None:

@@ -52,7 +52,7 @@ class Arrival:
             click.style(answer, fg="green" if answer.startswith("2") else "red"),
         ]
         notes = [note for note in (None if self.news == "new" else self.news, self.order) if note]
-        return "  ".join([*parts, click.style(", ".join(notes), fg="magenta")]).rstrip()
+        return "  ".join([*parts, click.style(", ".join(notes), fg="magenta")] if notes else parts)
 
     def record(self) -> dict[str, Any]:
         """For programs: one JSON line."""

@@ -50,10 +50,10 @@ class Delivery:
     @property
     def trouble(self) -> str:
         """Why it is not delivered, as far as is known; empty when it is, or nothing went wrong."""
-        if self.status == "delivered":
-            return ""
+        if self.status != "pending":
+            return "" if self.status == "delivered" else self.reason or ""
         answer = f"HTTP {self.http_status}" if self.http_status else ""
-        return ": ".join(part for part in (self.reason, answer, self.error) if part)
+        return ", ".join(part for part in (answer, self.error) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from service.store.delivery_lists import (
 from service.store.pool import Database
 
 PAGE = 500
+LONGEST_BODY = 2000
 LIST_COLUMNS = ["delivery_id", "sequence", "status", "attempts", "task_id", "endpoint", "next_attempt_at"]
 LIST_COLUMNS += ["created_at", "note"]
 ATTEMPT_COLUMNS = ["attempt", "at", "outcome", "http_status", "error", "latency_ms", "next_delay_ms"]
@@ -91,7 +92,7 @@ def show(context: Context, delivery_id: str) -> None:
     context.table(delivery_id, ["field", "value"], facts.items())
     context.say("")
     context.table("Attempts", ATTEMPT_COLUMNS, map(_attempt_line, attempts))
-    context.say(f"\nHeaders: {', '.join(HEADERS)}\nBody:    {body or 'its event is no longer in the log'}")
+    context.say(f"\nHeaders: {', '.join(HEADERS)}\nBody:    {_shortened(body)}")
 
 
 @click.command()
@@ -144,6 +145,14 @@ def _line(row: Delivery) -> Sequence[Any]:
         *times,
         row.trouble,
     )
+
+
+def _shortened(body: str | None) -> str:
+    if body is None:
+        return "its event is no longer in the log"
+    if len(body) <= LONGEST_BODY:
+        return body
+    return f"{body[:LONGEST_BODY]}... ({len(body):,} characters; --json shows all)"
 
 
 def _attempt_line(each: DeliveryAttempt) -> Sequence[Any]:

@@ -4,9 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -26,8 +23,8 @@ from service.settings import load
 from service.store.deliveries import DeliveryStore
 from service.store.pool import Database
 from service.store.webhook_secrets import new_secret
+from tests.listening import DidNotStart, listening
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET, OTHER = new_secret(), new_secret()
 
 
@@ -54,6 +51,12 @@ class Sender:
         }
         async with self._http.post(self.url + path, data=body.encode(), headers=headers | changed) as answer:
             return answer.status
+
+
+@asynccontextmanager
+async def sending(url: str) -> AsyncIterator[Sender]:
+    async with aiohttp.ClientSession() as http:
+        yield Sender(http, url)
 
 
 @asynccontextmanager
@@ -147,39 +150,11 @@ async def test_secrets_of_the_database_are_found_by_endpoint_and_follow_a_rotati
             assert await sender.send(2, path="/own", secret=OTHER) == 204
 
 
-@asynccontextmanager
-async def listening(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Sender]]:
-    environment = dict(os.environ) | {"ANNALS_ENV": "test", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "service", "webhooks", "listen", "--port", "0", *options]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        assert process.stderr is not None
-        async with asyncio.timeout(30):
-            while b"Receiving at" not in (line := await process.stderr.readline()):
-                assert line, "it ended"
-        url = line.decode().split()[2].rstrip("/")
-        async with aiohttp.ClientSession() as http:
-            yield process, Sender(http, url)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def ended(process: asyncio.subprocess.Process) -> tuple[int, list[str]]:
-    """Ctrl-C; gives exit code and lines."""
-    process.send_signal(signal.SIGINT)
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
-    return int(process.returncode or 0), out.decode().splitlines()
-
-
 async def test_the_command_prints_a_line_for_each_and_sums_up() -> None:
-    async with listening("--secret", SECRET) as (process, sender):
+    async with listening("--secret", SECRET) as listener, sending(listener.url) as sender:
         for number in (1, 2, 2):
             assert await sender.send(number) == 204
-        code, lines = await ended(process)
+        code, lines = await listener.end()
     assert code == 0, lines
     assert [line.split()[2:7] for line in lines[:2]] == [
         ["#1", "t-1", "completed", "verified", "204"],
@@ -191,44 +166,36 @@ async def test_the_command_prints_a_line_for_each_and_sums_up() -> None:
 
 
 async def test_a_gap_and_a_bad_signature_end_in_exit_code_1() -> None:
-    async with listening("--secret", SECRET, "--json") as (process, sender):
+    async with listening("--secret", SECRET, "--json") as listener, sending(listener.url) as sender:
         for number in (1, 4):
             await sender.send(number)
-        code, lines = await ended(process)
+        code, lines = await listener.end()
     assert code == 1
     *told, last = map(json.loads, lines)
     assert [each["sequence"] for each in told] == [1, 4] and told[1]["order"] == "gap: 2-3 not here yet"
     assert list(last["summary"]["missing"].values()) == [["2-3"]]
-    async with listening("--secret", SECRET, "--secret", OTHER) as (process, sender):
+    both = ("--secret", SECRET, "--secret", OTHER)
+    async with listening(*both) as listener, sending(listener.url) as sender:
         assert await sender.send(1, secret=OTHER) == 204
         assert await sender.send(2, secret=new_secret()) == 401
-        code, lines = await ended(process)
+        code, lines = await listener.end()
     assert code == 1 and "bad signature" in lines[1]
 
 
 async def test_without_secret_and_database_it_says_that_nothing_is_verified(tmp_path: Path) -> None:
-    environment = dict(os.environ) | {"ANNALS_ENV": "development", "PYTHONPATH": str(ROOT)}
-    environment |= {"ANNALS_HOME": str(tmp_path / "none")}
-    environment.pop("DATABASE_URL", None)
-    command = [sys.executable, "-m", "service", "webhooks", "listen", "--port", "0", "--fail", "410"]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    warning, ready = await process.stderr.readline(), await process.stderr.readline()
-    assert b"Nothing is verified" in warning and b"Receiving at" in ready
-    async with aiohttp.ClientSession() as http:
-        assert await Sender(http, ready.decode().split()[2].rstrip("/")).send(1) == 410
-    code, lines = await ended(process)
+    home = tmp_path / "none"
+    async with listening("--fail", "410", ANNALS_ENV="development", ANNALS_HOME=str(home)) as listener:
+        assert "Nothing is verified" in listener.said[0]
+        async with aiohttp.ClientSession() as http:
+            assert await Sender(http, listener.url).send(1) == 410
+        code, lines = await listener.end()
     assert code == 0 and "unverified" in lines[0] and "410" in lines[0]
-    assert not (tmp_path / "none").exists(), "no server was made for a secret"
+    assert not home.exists(), "no server was made for a secret"
 
 
 async def test_a_secret_that_is_none_is_refused_without_being_shown() -> None:
-    environment = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "service", "webhooks", "listen", "--secret", "whsec_p@ssword"]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
-    )
-    _, error = await process.communicate()
-    assert process.returncode == 2 and b"p@ssword" not in error and b"whsec_ and base64" in error
+    with pytest.raises(DidNotStart) as refused:
+        async with listening("--secret", "whsec_p@ssword"):
+            pass
+    assert refused.value.code == 2
+    assert "p@ssword" not in str(refused.value) and "whsec_ and base64" in str(refused.value)

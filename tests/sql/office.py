@@ -34,6 +34,7 @@ def build(dsn: str) -> None:
         office.mail()
         office.images()
         office.people()
+        office.webhooks()
 
 
 class Office:
@@ -84,6 +85,7 @@ class Office:
     def mail(self) -> None:
         """Two retries of which one helps, a task given up and retried by hand, a request and its chain."""
         mail: dict[str, Any] = {"actor": "api:shop", "correlation_id": "req-1", "subject": "order:1"}
+        mail |= {"webhook_url": "https://shop.example/mails?token=t"}
         first = self.enqueue(50, "send", "mail-1", params='{"to": "a"}', unique_key="order-1", **mail)
         self.enqueue(50, "send", "mail-2", causation_id=first, **mail)
         self.enqueue(49, "send", "mail-3", max_attempts=2, actor="api:shop", subject="order:2")
@@ -101,7 +103,8 @@ class Office:
     def images(self) -> None:
         """The old host takes three times as long, a worker dies with a task, and is heard of once more."""
         for n in range(1, 5):
-            self.enqueue(36, "resize", f"image-{n}", subject=f"album:{n % 2}")
+            hook = f"https://{'album' if n < 3 else 'old'}.example/"
+            self.enqueue(36, "resize", f"image-{n}", subject=f"album:{n % 2}", webhook_url=hook)
         self.claim(35, "w-new", 2)
         self.claim(35, "w-old", 1)
         self.claim(35, "w-gone", 1)
@@ -137,6 +140,34 @@ class Office:
         self.call("SELECT pause_queue('images', 'new disks', actor => 'psql:ann', at => %s)", 9)
         self.enqueue(8, "resize", "image-5", unique_key="album-2")
         self.enqueue(7, "report", "report-1", run_at=datetime(2126, 1, 1, tzinfo=UTC))
+
+    def webhooks(self) -> None:
+        """The shop hears of its mails, of one late; the albums' server is down, the old one is gone."""
+        (lead,) = self._connection.execute("SELECT leads_term FROM lead_relay('r', 'h', 1, NULL, 3600)")
+        change = "SELECT change_endpoint('https://{}.example/', '{}', '{}', '{}', at => %s)"
+        self.call(change.format("old", "disabled", "moved", "psql:ann"), 31)
+        ends = "ARRAY(SELECT webhook_ends(0, 1000))"
+        asked = f"SELECT count(*) FROM request_webhooks({ends}, actor => 'relay', at => %s)"
+        assert self.call(asked, 30) == 6
+        self.attempt(29.9, "mail-1", 1, "delivered", lead[0], http_status=204, latency_ms=20)
+        self.attempt(29.9, "mail-2", 1, "failed", lead[0], http_status=503, latency_ms=9, next_delay_ms=1000)
+        self.attempt(29.8, "mail-2", 2, "delivered", lead[0], http_status=204, latency_ms=20)
+        refused: dict[str, Any] = {"error": "the connection was refused", "latency_ms": 2}
+        self.attempt(29.9, "image-1", 1, "failed", lead[0], **refused, reason="no attempt is left")
+        self.attempt(29.9, "image-2", 1, "failed", lead[0], **refused, next_delay_ms=1000)
+        self.call(change.format("album", "paused", "it fails", "relay"), 29)
+
+    def attempt(
+        self, minutes: float, task_id: str, attempt: int, outcome: str, term: int, **detail: Any
+    ) -> None:
+        """One attempt to deliver the webhook of a task."""
+        ids = "ARRAY(SELECT delivery_id FROM webhook_deliveries WHERE task_id = %s)"
+        told = self.call(
+            f"SELECT outcome FROM end_delivery_attempts({ids}, ARRAY[%s], ARRAY[%s], ARRAY[%s::jsonb],"
+            " 'r', %s, at => %s)",
+            *(minutes, task_id, attempt, outcome, json.dumps(detail), term),
+        )
+        assert told == "recorded", told
 
     def measure(self, minutes: float, percent: float, documents: int) -> None:
         measured_at = (NOON - timedelta(minutes=minutes)).isoformat()

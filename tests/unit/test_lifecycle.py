@@ -57,6 +57,16 @@ def test_run_gives_zero_when_main_gives_nothing() -> None:
     assert run(main) == 0
 
 
+def test_after_the_end_signals_are_caught_as_before() -> None:
+    async def main(_: asyncio.Event) -> None:
+        pass
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    run(main)
+    assert [signal.getsignal(number) for number in numbers] == handlers
+
+
 def forever(name: str, ended: list[str], begun: asyncio.Event) -> Callable[[], "asyncio.Future[None]"]:
     async def wait() -> None:
         begun.set()
