@@ -1,28 +1,36 @@
 """The service's own log: JSON lines (text on a terminal), written by a thread of their own.
 
-Logging never blocks the event loop: a record goes into a bounded queue, and when nobody reads stderr
+Logging never blocks the event loop: a record goes into a bounded buffer, and when nobody reads stderr
 fast enough it is dropped and counted instead of waited for. The count is reported as a line of its own
-as soon as there is room again, and once more at exit. Facts travel as fields:
+as soon as there is room again, and once more at exit. The thread formats what has gathered, and writes it
+at once. Facts travel as fields:
 
     logger.info("task failed", extra={"fields": {"task_id": task_id, "attempt": 2}})
+
+What happens thousands of times a second is told by `tell`, whose facts are put together in the thread.
 """
 
 import atexit
 import copy
-import json
 import logging
-import queue
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from logging.handlers import QueueHandler, QueueListener
-from typing import TextIO
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from time import time
+from typing import Any, TextIO
 
+from service.log_lines import Formatter, Line, json_line, text_line
 from service.sections import LogSettings
 
-LEVEL_STYLES = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
+# So long a line may wait for company: one write for many, and few turns of the thread.
+GATHER_SECONDS = 0.01
 # What every record has; anything else was given by `extra` and is a field.
 ORDINARY = {*vars(logging.makeLogRecord({})), "message", "asctime", "fields"}
+Facts = Callable[..., Mapping[str, object]]
+# A record of logging, or what `tell` was given: time, level, logger, message, facts and their arguments.
+Entry = logging.LogRecord | tuple[float, int, str, str, Facts, tuple[Any, ...]]
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:
@@ -32,124 +40,163 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
     return given | dict(fields) if isinstance(fields, Mapping) else given
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: at, level, logger, message, the fields, and the traceback if there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        # A field never hides what every line has.
-        line |= {name: value for name, value in fields_of(record).items() if name not in line}
-        if record.exc_text:
-            line["traceback"] = record.exc_text
-        return json.dumps(line, default=str, ensure_ascii=False)
+def line_of(entry: Entry) -> Line:
+    """What is written of an entry."""
+    if isinstance(entry, logging.LogRecord):
+        facts = fields_of(entry)
+        return Line(entry.created, entry.levelname, entry.name, entry.getMessage(), facts, entry.exc_text)
+    at, level, name, message, put_together, arguments = entry
+    return Line(at, logging.getLevelName(level), name, message, put_together(*arguments))
 
 
-class TextFormatter(logging.Formatter):
-    """For people: time, level, logger, message, then name=value; coloured on a terminal."""
+def tell(logger: logging.Logger, level: int, message: str, facts: Facts, *arguments: Any) -> None:
+    """Log a line with the fields `facts(*arguments)`, asked for later in a thread: give what does not change.
 
-    def __init__(self, coloured: bool) -> None:
-        super().__init__()
-        self.coloured = coloured
-
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
-        level = f"{record.levelname:<7}"
-        if self.coloured and (style := LEVEL_STYLES.get(record.levelname)):
-            level = f"\x1b[{style}m{level}\x1b[0m"
-        facts = "".join(f" {name}={value}" for name, value in fields_of(record).items())
-        logger = record.name.removeprefix("service.")
-        return f"{at} {level} {logger}: {record.getMessage()}{facts}" + (
-            f"\n{record.exc_text}" if record.exc_text else ""
-        )
+    A handler of somebody else's sees it as an ordinary record.
+    """
+    if not logger.isEnabledFor(level):
+        return
+    log = Log.running
+    if log is not None and log.is_alone and not logger.handlers:
+        log.handler.keep((time(), level, logger.name, message, facts, arguments))
+    else:
+        logger.log(level, message, extra={"fields": facts(*arguments)})
 
 
-class DroppingHandler(QueueHandler):
-    """Puts records into the queue; counts those for which it has no room."""
-
-    queue: "queue.Queue[object]"
+class DroppingHandler(logging.Handler):
+    """Keeps what waits to be written, up to `size` entries, and counts those for which it has no room."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(queue.Queue(size))
-        self.dropped = 0
-        self._reported = 0
+        super().__init__()
+        self.dropped, self._reported, self._size = 0, 0, size
+        self._waiting: deque[Entry] = deque()
+        self._count = threading.Lock()
+        self.due = threading.Event()
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+    def emit(self, record: logging.LogRecord) -> None:
         """Render message and traceback now: their arguments may change before the thread writes them."""
-        record = copy.copy(record)
-        record.msg, record.args = record.getMessage(), None
-        if record.exc_info:
-            record.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
-            record.exc_info = None
-        return record
+        if record.args or record.exc_info:
+            record = copy.copy(record)
+            record.msg, record.args = record.getMessage(), None
+            if record.exc_info:
+                record.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
+                record.exc_info = None
+        self.keep(record)
 
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Never waits. Called under the handler's lock, so the counts need none of their own."""
-        try:
-            if report := self.unreported():
-                self.queue.put_nowait(report)
-                self._reported = self.dropped
-            self.queue.put_nowait(record)
-        except queue.Full:
-            self.dropped += 1
+    def keep(self, entry: Entry) -> None:
+        """Never waits."""
+        if len(self._waiting) >= self._size:
+            with self._count:
+                self.dropped += 1
+            return
+        self._waiting.append(entry)
+        if not self.due.is_set():
+            self.due.set()
 
-    def unreported(self) -> logging.LogRecord | None:
-        """A line about the records that were dropped since the last such line."""
-        if self.dropped == self._reported:
-            return None
+    def take(self) -> list[Entry]:
+        """All that waits, and then a line about what was dropped since the last such line."""
+        taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
         lost = self.dropped - self._reported
-        record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, "log records dropped", None, None)
-        vars(record)["fields"] = {"dropped": lost, "dropped_in_all": self.dropped}
-        return record
+        if lost:
+            self._reported += lost
+            record = logging.LogRecord(
+                __name__, logging.WARNING, __file__, 0, "log records dropped", None, None
+            )
+            vars(record)["fields"] = {"dropped": lost, "dropped_in_all": self._reported}
+            taken.append(record)
+        return taken
 
 
-class Listener(QueueListener):
-    """Waits for room for the record that ends the thread: a full queue would refuse it, and raise."""
+class Writer(threading.Thread):
+    """Formats and writes what the handler keeps, until `end`."""
 
-    def __init__(self, records: "queue.Queue[object]", writer: logging.Handler) -> None:
-        super().__init__(records, writer)
-        self._records = records
+    def __init__(self, handler: DroppingHandler, stream: TextIO, form: Formatter) -> None:
+        super().__init__(name="log", daemon=True)
+        self._handler, self._stream, self._form = handler, stream, form
+        self._ended = threading.Event()
 
-    def enqueue_sentinel(self) -> None:
-        self._records.put(None)
+    def run(self) -> None:
+        while not self._ended.is_set():
+            self._handler.due.wait()
+            # Clear, then take: what comes in between sets it again.
+            self._handler.due.clear()
+            self.write(self._handler.take())
+            self._ended.wait(GATHER_SECONDS)
+        self.write(self._handler.take())
+
+    def end(self) -> None:
+        """Write what waits, and return when that is done."""
+        self._ended.set()
+        self._handler.due.set()
+        self.join()
+
+    def write(self, entries: list[Entry]) -> None:
+        """One write for all; an entry that cannot be told, or a stream that is gone, ends nothing."""
+        if not entries:
+            return
+        try:
+            self._stream.write("".join(map(self._told, entries)))
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads the log any more: there is nowhere to say so
+
+    def _told(self, entry: Entry) -> str:
+        try:
+            return self._form(line_of(entry))
+        except Exception as error:
+            fields = {"error": f"{type(error).__name__} while the facts of a line were put together"}
+            return self._form(Line(time(), "ERROR", __name__, "a line could not be told", fields))
+
+
+class LateHandler(logging.Handler):
+    """Writes at once what is logged after the stop."""
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        self._writer.write([record])
 
 
 class Log:
     """The running log of a process; `dropped` counts the records that found no room."""
 
+    running: "Log | None" = None
+
     def __init__(self, settings: LogSettings, stream: TextIO) -> None:
         as_text = settings.format == "text" or (settings.format == "auto" and stream.isatty())
-        self._writer = logging.StreamHandler(stream)
-        self._writer.setFormatter(TextFormatter(stream.isatty()) if as_text else JsonFormatter())
-        self._handler = DroppingHandler(settings.queue_size)
-        self._listener = Listener(self._handler.queue, self._writer)
-        self._listener.start()
+        form = partial(text_line, coloured=stream.isatty()) if as_text else json_line
+        self.handler = DroppingHandler(settings.queue_size)
+        self._writer = Writer(self.handler, stream, form)
+        self._writer.start()
         self._stopped = False
-        logging.basicConfig(level=settings.level, handlers=[self._handler], force=True)
+        logging.basicConfig(level=settings.level, handlers=[self.handler], force=True)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else hears what is logged."""
+        return logging.root.handlers == [self.handler]
 
     @property
     def dropped(self) -> int:
         """How many records were dropped since the start."""
-        return self._handler.dropped
+        return self.handler.dropped
 
     def stop(self) -> None:
         """Write what waits, then stop the thread; later records are written directly. May be called twice."""
         if self._stopped:
             return
         self._stopped = True
-        logging.getLogger().removeHandler(self._handler)
-        logging.getLogger().addHandler(self._writer)
-        self._listener.stop()
-        if report := self._handler.unreported():
-            self._writer.handle(report)
+        logging.root.removeHandler(self.handler)
+        logging.root.addHandler(LateHandler(self._writer))
+        self._writer.end()
 
 
 def setup(settings: LogSettings, stream: TextIO | None = None) -> Log:
-    """Send all logging of this process through the queue to `stream` (stderr); flushed at exit."""
-    log = Log(settings, stream or sys.stderr)
+    """Send all logging of this process through the buffer to `stream` (stderr); flushed at exit."""
+    log = Log.running = Log(settings, stream or sys.stderr)
     atexit.register(log.stop)
     return log

@@ -4,16 +4,21 @@ Answers are made from the events of the write, not from the rows, which may have
 repeated with its Idempotency-Key gets the same answer.
 """
 
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from service.api.requests import Caller
 from service.api.services import Services
 from service.api.task_models import TaskModel, of_enqueued, of_retried, of_task
-from service.errors import Conflict, NotFound
+from service.errors import AnnalsError, Conflict, NotFound
+from service.log import tell
 from service.model.task import Changed, Enqueued
 from service.urls import check_webhook_urls
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,9 @@ async def show(services: Services, outcomes: Sequence[Enqueued]) -> list[Written
     shown = []
     for outcome in outcomes:
         if outcome.position is not None:
-            shown.append(Written(of_enqueued(events[outcome.position]), True, outcome.position))
+            task = of_enqueued(events[outcome.position])
+            tell(logger, logging.INFO, "Task enqueued", _facts, task)
+            shown.append(Written(task, True, outcome.position))
         else:
             shown.append(Written(await find(services, outcome.task_id), False, None))
     return shown
@@ -83,6 +90,10 @@ async def cancel(services: Services, caller: Caller, task_id: str, reason: str |
     (changed,) = await services.tasks.cancel([task_id], reason, actor=caller.actor, request=caller.request)
     _refuse(changed, f"Cannot cancel task with status: {changed.status}")
     services.doorbell.ring("annals_events")
+    if changed.outcome == "cancelled":
+        # It never ran, or waited for its next attempt: no worker tells of it.
+        with suppress(AnnalsError):
+            tell(logger, logging.INFO, "Task cancelled", _facts, await find(services, task_id))
     return changed.position
 
 
@@ -93,6 +104,12 @@ async def retry(services: Services, caller: Caller, task_id: str, reason: str | 
     services.doorbell.ring("annals_events")
     events = await services.log.events_of_retry(task_id, changed.position)
     return Written(of_retried(events), True, changed.position)
+
+
+def _facts(task: TaskModel) -> dict[str, object]:
+    """What a line about a task tells."""
+    told: dict[str, object] = {"task_id": task.task_id, "task_type": task.task_type, "attempt": task.attempt}
+    return told | ({"agent_id": str(task.agent_id)} if task.agent_id else {})
 
 
 def _refuse(changed: Changed, conflict: str) -> None:

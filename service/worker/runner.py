@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from time import monotonic
 
+from service.log import tell
 from service.model.task import ClaimedTask
 from service.worker.attempt import Attempt, Ending, Stop, Verdict
 from service.worker.context import agent_of
@@ -16,6 +17,15 @@ logger = logging.getLogger(__name__)
 
 # How long a handler that was told to stop may clean up.
 CLEANUP_SECONDS = 5.0
+# How the outcomes of attempts stand in the log.
+MESSAGES = {
+    "completed": "Task completed",
+    "failed": "Task failed",
+    "timeout": "Task timed out",
+    "retry_scheduled": "Task retry scheduled",
+    "cancelled": "Task cancelled",
+}
+SERIOUS = ("failed", "timeout", "lease_lost")
 
 
 class Runner:
@@ -54,8 +64,7 @@ class Runner:
         self.held[task.task_id] = task.lease
         self._running[task.task_id] = attempt
         self._none_runs.clear()
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("Task started", extra={"fields": self._facts(task)})
+        tell(logger, logging.INFO, "Task started", _task_facts, task, self._worker_id())
         self._executors[task_type.run_in].start(attempt)
         self._deadlines.watch(attempt.deadline)
 
@@ -100,12 +109,9 @@ class Runner:
         task = ending.task
         if self.held.get(task.task_id) == task.lease:
             del self.held[task.task_id]
-        level = logging.WARNING if outcome in ("failed", "timeout", "lease_lost") else logging.INFO
-        if logger.isEnabledFor(level):
-            error = ending.verdict.detail.get("error_message")
-            fields = self._facts(task) | {"duration_ms": round(ending.duration_ms, 3)}
-            fields |= {"error": error} if error else {}
-            logger.log(level, "Task %s", outcome.replace("_", " "), extra={"fields": fields})
+        level = logging.WARNING if outcome in SERIOUS else logging.INFO
+        message = MESSAGES.get(outcome) or f"Task {outcome.replace('_', ' ')}"
+        tell(logger, level, message, _end_facts, ending, self._worker_id())
 
     def progressed(self, task_id: str, outcome: str) -> None:
         """The answer to a report of progress: a task that was cancelled or lost is to stop."""
@@ -129,12 +135,20 @@ class Runner:
         else:
             attempt.abandon()
 
-    def _facts(self, task: ClaimedTask) -> dict[str, object]:
-        agent_id = agent_of(task.subject)
-        told = {
-            "task_id": task.task_id,
-            "task_type": task.task_type,
-            "attempt": task.attempt,
-            "worker_id": self._worker_id(),
-        }
-        return told | ({"agent_id": str(agent_id)} if agent_id else {})
+
+def _task_facts(task: ClaimedTask, worker_id: str) -> dict[str, object]:
+    """What every line about an attempt tells."""
+    agent_id = agent_of(task.subject)
+    told = {
+        "task_id": task.task_id,
+        "task_type": task.task_type,
+        "attempt": task.attempt,
+        "worker_id": worker_id,
+    }
+    return told | ({"agent_id": str(agent_id)} if agent_id else {})
+
+
+def _end_facts(ending: Ending, worker_id: str) -> dict[str, object]:
+    error = ending.verdict.detail.get("error_message")
+    told = _task_facts(ending.task, worker_id) | {"duration_ms": round(ending.duration_ms, 3)}
+    return told | ({"error": error} if error else {})

@@ -25,6 +25,7 @@ BASE = {
     "errors",
     "lifecycle",
     "log",
+    "log_lines",
     "metrics",
     "probe",
     "resources",
@@ -44,9 +45,9 @@ LAZY = {("", "worker")}
 # The edge of the API: whatever a handler raises is logged, and answered without saying what it was. Requests
 # that are written together: whatever one causes is narrowed down to it, and raised there.
 MAY_CATCH_EVERYTHING = {"api/edge.py", "api/enqueuer.py", "lifecycle.py"}
-# What a follower's effect raises is held against the event; what a delivery raises, against that delivery; rows
-# that cannot be removed stop nothing else.
-MAY_CATCH_EVERYTHING |= {"relay/following.py", "relay/parking.py", "relay/retention.py"}
+# What a follower's effect raises is held against the event; what a delivery raises, against that delivery;
+# rows that cannot be removed stop nothing else. What the text of a field raises must not end the log.
+MAY_CATCH_EVERYTHING |= {"relay/following.py", "relay/parking.py", "relay/retention.py", "log.py"}
 MAY_CATCH_EVERYTHING |= {"relay/sending/sender.py", "relay/sending/recording.py"}
 MAY_CATCH_EVERYTHING |= {f"worker/{name}.py" for name in ("attempt", "executors", "child", "delivery")}
 

@@ -139,11 +139,11 @@ def test_drops_are_reported_as_soon_as_there_is_room() -> None:
     record = logging.makeLogRecord({"msg": "one"})
     handler.handle(record)
     handler.handle(record)
-    assert handler.queue.get_nowait() is not None
+    written, report = handler.take()
+    assert log.line_of(written).message == "one"
+    assert log.line_of(report).fields["dropped"] == 1
     handler.handle(record)
-    report = handler.queue.get_nowait()
-    assert isinstance(report, logging.LogRecord)
-    assert log.fields_of(report)["dropped"] == 1
+    assert len(handler.take()) == 1, "told once"
 
 
 def test_what_is_logged_after_the_stop_is_written_too() -> None:
@@ -153,3 +153,75 @@ def test_what_is_logged_after_the_stop_is_written_too() -> None:
     running.stop()
     logger.info("late")
     assert lines(stream)[0]["message"] == "late"
+
+
+def facts(task_id: str, number: float) -> dict[str, object]:
+    return {"task_id": task_id, "number": number, "message": "hidden"}
+
+
+def test_what_is_told_looks_like_what_is_logged() -> None:
+    stream = io.StringIO()
+    running = log.setup(settings(), stream)
+    log.tell(logger, logging.INFO, "Task started", facts, 'a"b\n', 1.5)
+    log.tell(logger, logging.DEBUG, "Task started", facts, "quiet", 0)
+    logger.info("Task started", extra={"fields": facts('a"b\n', 1.5)})
+    running.stop()
+    told, logged = lines(stream)
+    assert str(told.pop("at")) <= str(logged.pop("at"))
+    assert told == logged
+    assert told["task_id"] == 'a"b\n' and told["number"] == 1.5 and told["message"] == "Task started"
+
+
+def test_what_is_told_reaches_the_handlers_of_others(caplog: pytest.LogCaptureFixture) -> None:
+    running = log.setup(settings(), io.StringIO())
+    logging.getLogger().addHandler(caplog.handler)
+    log.tell(logger, logging.INFO, "Task started", facts, "t1", 1)
+    running.stop()
+    assert [(record.getMessage(), vars(record)["fields"]["task_id"]) for record in caplog.records] == [
+        ("Task started", "t1")
+    ]
+
+
+def test_facts_that_fail_cost_their_line_and_no_other() -> None:
+    stream = io.StringIO()
+    running = log.setup(settings(), stream)
+    log.tell(logger, logging.INFO, "Task started", facts, "too few")
+    logger.info("next")
+    running.stop()
+    assert [line["message"] for line in lines(stream)] == ["a line could not be told", "next"]
+
+
+def test_what_gathers_is_written_at_once() -> None:
+    stream = Blocked()
+    running = log.setup(settings(size=1000), stream)
+    logger.info("first")
+    assert stream.reached.wait(10)
+    for number in range(500):
+        log.tell(logger, logging.INFO, "Task started", facts, "t", number)
+    writes = 0
+    write = stream.write
+
+    def counted(text: str) -> int:
+        nonlocal writes
+        writes += 1
+        return write(text)
+
+    stream.write = counted  # type: ignore[method-assign]
+    stream.gate.set()
+    running.stop()
+    assert len(lines(stream)) == 501
+    assert writes <= 2
+
+
+ODD = [float("nan"), float("inf"), None, True, {"a": [1]}, 2**70, "\ud83d\ude00 \x01", b"x"]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_every_value_makes_a_line_of_json(value: object) -> None:
+    stream = io.StringIO()
+    running = log.setup(settings(), stream)
+    logger.info("odd", extra={"fields": {"value": value}})
+    running.stop()
+    (line,) = lines(stream)
+    text = not isinstance(value, bool | int | dict | str | None)
+    assert line["value"] == (str(value) if text else value)
