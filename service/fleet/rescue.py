@@ -18,7 +18,7 @@ SQL = load(__package__)
 
 
 class Sign(NamedTuple):
-    """The last sign of life: a worker's `seen_at`; for who is none, `last_change` of its tasks (a position)."""
+    """The last sign of life: a worker's `seen_at`; of who is none, the position of a task's `last_change`."""
 
     seen_at: datetime | None
     last_change: int | None
