@@ -101,7 +101,7 @@ class WorkerSettings(Section):
 
 
 class RelaySettings(Section):
-    """The relay: how it leads, follows the log, and fires schedules."""
+    """The relay: how it leads, follows the log, fires schedules, and enforces deadlines."""
 
     processes: Count
     lease_seconds: Seconds
@@ -111,6 +111,7 @@ class RelaySettings(Section):
     attempts: Positive
     retry_seconds: Seconds
     missed_after_seconds: Grace
+    deadline_grace_seconds: Grace
 
     @model_validator(mode="after")
     def renews_before_the_lease_runs_out(self) -> Self:

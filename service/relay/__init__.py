@@ -7,6 +7,8 @@ What it promises
 - A follower (`follower.py`) sees every settled event once and in order: its checkpoint moves in the
   transaction of its effect (`following.py`). An event it fails on is tried again, then parked with its
   error and listed; the ones after it go on, and other followers do not notice.
+- Tasks of lost workers return to their queue, as any worker sees to it that sees them (`service/fleet/`). An
+  attempt that its worker did not end at its deadline is ended (`overdue.py`).
 - A schedule fires once for each time it is due (`scheduler.py`): the fire and its task are one transaction.
 
 What it assumes

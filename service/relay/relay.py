@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from functools import partial
 
 from service.errors import Conflict, DatabaseUnavailable
+from service.fleet.rescue import Rescuer
 from service.lifecycle import Supervisor
 from service.relay.configured import put_in_force
 from service.relay.depth_marks import keep_counting
 from service.relay.follower import Follower
 from service.relay.following import Following
 from service.relay.lease import Lease
+from service.relay.overdue import Overdue
 from service.relay.parking import FOLLOWERS
 from service.relay.retention import Retention
 from service.relay.scheduler import Scheduler
 from service.relay.sending.sender import Sender
+from service.relay.vigil import keep_watch
 from service.settings import Settings
 from service.store.console import NOT_MIGRATED
 from service.store.doorbell import Doorbell
@@ -98,9 +101,23 @@ class Relay:
                 duties.keep("webhooks", partial(self.sender.run, term))
                 duties.keep("retention", partial(self.retention.run, term))
                 duties.keep("depth marks", partial(keep_counting, PastStore(self._db)))
+                duties.keep("rescue", self._rescue)
+                duties.keep("deadlines", partial(self._enforce_deadlines, term))
                 for following in self._followings:
                     duties.keep(f"follower {following.follower.name}", partial(following.run, term))
                 await self.lease.ended(term)
+
+    async def _rescue(self) -> None:
+        own = self._settings.worker
+        duty = Rescuer(own, lambda: "relay")
+        await keep_watch(self._db, duty, own.heartbeat_seconds, own.lost_after_seconds)
+
+    async def _enforce_deadlines(self, term: int) -> None:
+        own = self._settings.relay
+        duty = Overdue(own, self.lease.relay_id, term)
+        await keep_watch(
+            self._db, duty, own.poll_interval_seconds, self._settings.database.command_timeout_seconds
+        )
 
     async def _configure(self) -> None:
         await put_in_force(self._db, self._settings.schedules)

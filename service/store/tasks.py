@@ -160,10 +160,31 @@ class TaskStore:
         return [Changed(*row) for row in rows]
 
     async def rescue(
-        self, worker_id: str, seen_at: datetime, max_rescues: int = 3, *, actor: str, ring: bool = True
+        self,
+        worker_id: str,
+        seen_at: datetime | None,
+        max_rescues: int = 3,
+        *,
+        actor: str,
+        ring: bool = True,
+        last_change: int | None = None,
     ) -> list[Ended]:
-        """Take the tasks of a worker whose sign of life is still the one of `seen_at`; else do nothing."""
-        rows = await self._db.fetch(SQL.rescue, worker_id, seen_at, max_rescues, actor, ring)
+        """Take the tasks of a worker whose sign of life is still the one of `seen_at`; else do nothing.
+
+        `seen_at` is None for a name that no worker registered; `last_change` is the newest changed_position
+        of its tasks that was seen, and must still be.
+        """
+        rows = await self._db.fetch(SQL.rescue, worker_id, seen_at, max_rescues, actor, ring, last_change)
+        return [Ended(*row) for row in rows]
+
+    async def expire(
+        self, task_ids: Sequence[str], leases: Sequence[int], *, relay_id: str, term: int
+    ) -> list[Ended]:
+        """End attempts that are past their deadline, as the relay that leads. Raises LeaseLost.
+
+        Outcomes are retry_scheduled, timeout and cancelled; left_alone for what has changed meanwhile.
+        """
+        rows = await self._db.fetch(SQL.expire, task_ids, leases, relay_id, term)
         return [Ended(*row) for row in rows]
 
     async def cancellations(self, task_ids: Sequence[str]) -> set[str]:

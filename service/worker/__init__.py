@@ -5,8 +5,8 @@ What it promises
   written in one transaction, exactly once; through an outage they are kept and written afterwards
   (`flusher.py`).
 - A task runs at least once. It runs twice only when its worker died, or could not prove that it lives: a
-  worker fences itself (`liveness.py`) before another may rescue its tasks (`rescue.py`), and a late report
-  of an old lease is refused by the database.
+  worker fences itself (`liveness.py`) before anyone may rescue its tasks (`service/fleet/`), or hung past
+  its deadline; a late report of an old lease is refused by the database.
 - Nothing is claimed that cannot start at once (`slots.py`, `claimer.py`).
 
 What it assumes

@@ -29,7 +29,7 @@ class Alarm:
         self._rang, self._is_answered, self.at = now, False, float("inf")
 
     def set(self, now: float, found: bool, due_in: float | None) -> None:
-        """A claim was answered `now`, with tasks or without; the next is due in so many seconds, or none is."""
+        """A claim was answered `now`, and found tasks or not; the next is due in `due_in` seconds, if any."""
         if not self._is_answered:
             self._is_answered = True
             self._company = COMPANY_SECONDS if found else min(self._company * 2, LONGEST_COMPANY_SECONDS)

@@ -9,9 +9,9 @@ for dead. So a task does not run twice, whichever side of a broken network the w
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from service.errors import DatabaseUnavailable
+from service.fleet.duty import Duty
 from service.probe import Probe
 from service.sections import WorkerSettings
 from service.store.fleet import FleetStore
@@ -25,18 +25,11 @@ logger = logging.getLogger(__name__)
 Signs = tuple[int, float, float | None]
 
 
-class Duty(Protocol):
-    """What else is done at each sign of life, over the same connection."""
-
-    async def look(self, session: Session) -> None:
-        """Do it. Raises DatabaseUnavailable."""
-
-    def interrupted(self) -> None:
-        """The connection was lost since the last look."""
-
-
 class Liveness:
-    """`fence` stops the handlers, `unfence` lets work begin again, `lost` makes a new worker of this one."""
+    """`fence` stops the handlers, `unfence` lets work begin again, `lost` makes a new worker of this one.
+
+    `duties` are done at each sign of life, over the same connection.
+    """
 
     def __init__(
         self,

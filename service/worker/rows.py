@@ -1,7 +1,5 @@
 """What the worker reads for its own safety."""
 
-from datetime import datetime
-
 from service.store.pool import Querying
 from service.store.queries import load
 
@@ -11,8 +9,3 @@ SQL = load(__package__)
 async def held_tasks(db: Querying, worker_id: str) -> dict[str, int]:
     """Lease by task id, for the tasks the database believes this worker to be running."""
     return {row[0]: row[1] for row in await db.fetch(SQL.held, worker_id)}
-
-
-async def suspects(db: Querying, worker_id: str) -> dict[str, datetime]:
-    """The last sign of life by worker id, for every other worker that has, or may have, tasks."""
-    return {row[0]: row[1] for row in await db.fetch(SQL.suspects, worker_id)}

@@ -117,8 +117,17 @@ class Runner:
         """The answer to a report of progress: a task that was cancelled or lost is to stop."""
         if outcome == "cancellation_requested":
             self.cancel(task_id)
-        elif outcome in ("lease_lost", "not_found") and (attempt := self._running.get(task_id)):
-            attempt.interrupt(Stop.RELEASED, monotonic() + CLEANUP_SECONDS)
+        elif outcome in ("lease_lost", "not_found") and task_id in self._running:
+            self.lost(task_id, self._running[task_id].task.lease)
+
+    def lost(self, task_id: str, lease: int) -> None:
+        """A task was taken from us; nothing happens when it does not run here or was told to stop already."""
+        attempt = self._running.get(task_id)
+        if attempt and attempt.task.lease == lease and attempt.stop is None:
+            patience = monotonic() + CLEANUP_SECONDS
+            logger.warning("Task was taken from this worker", extra={"fields": self._facts(attempt.task)})
+            attempt.interrupt(Stop.RELEASED, patience)
+            self._deadlines.watch(patience)
 
     def _ended(self, attempt: Attempt, verdict: Verdict) -> None:
         task = attempt.task

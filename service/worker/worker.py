@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from service import __version__
 from service.errors import DatabaseUnavailable
+from service.fleet.rescue import Rescuer
 from service.lifecycle import Supervisor
 from service.model.task import ClaimedTask
 from service.settings import Settings
@@ -22,13 +23,13 @@ from service.worker.cancellations import Cancellations
 from service.worker.claimer import Claimer, Conditions, Scope
 from service.worker.executors import AsyncExecutor, ThreadExecutor
 from service.worker.flusher import Flusher, Listeners
+from service.worker.housekeeper import Housekeeper
 from service.worker.identity import Identity
 from service.worker.liveness import Liveness
 from service.worker.ports import Surroundings
 from service.worker.process_pool import ProcessExecutor
 from service.worker.registry import KINDS, Registry
 from service.worker.reports import Reports
-from service.worker.rescue import Housekeeper, Rescuer
 from service.worker.rows import held_tasks
 from service.worker.runner import CLEANUP_SECONDS, Runner
 from service.worker.slots import Slots
@@ -90,7 +91,7 @@ class Worker:
             own.concurrency, {"async": own.concurrency, "thread": own.threads, "process": own.process_pool}
         )
         self.claimers = [self._claimer(kind, types) for kind in KINDS if (types := registry.of_kind(kind))]
-        self.rescuer = Rescuer(own, self.identity)
+        self.rescuer = Rescuer(own, lambda: self.identity.actor, self.identity)
         self.watchdog = Watchdog()
         self.liveness = self._liveness()
 
@@ -189,7 +190,10 @@ class Worker:
     def _liveness(self) -> Liveness:
         claims = list(self.claimers)
         housekeeper = Housekeeper(
-            self.identity, self.runner.held, lambda: [claimer.claiming_since for claimer in claims]
+            self.identity,
+            self.runner.held,
+            lambda: [claimer.claiming_since for claimer in claims],
+            self.runner.lost,
         )
         return Liveness(
             self.equipment.machinery,

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/on_time.py DSN [--tasks 10000] [--spread 60] [--backlog 100000] [--workers 1]
 
-DSN names an empty database, which is migrated. `tasks` wait for times spread over `spread` seconds, in front of
-a `backlog` that waits for tomorrow. Statements are transactions as the server counts them, heartbeats included.
+DSN names an empty database, which is migrated. `tasks` wait for times spread over `spread` seconds, in front
+of a `backlog` that waits for tomorrow. Statements are transactions as the server counts them, heartbeats too.
 """
 
 import argparse

@@ -57,13 +57,15 @@ COUNTS = """
 class Relays:
     """Relay processes on one database, by pid."""
 
-    def __init__(self, dsn: str, log: Path) -> None:
-        self.dsn, self.log = dsn, log
+    def __init__(self, dsn: str, log: Path, more: dict[str, str]) -> None:
+        self.dsn, self.log, self.more = dsn, log, more
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, number: int) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANNALS_")}
-        environment |= HASTE | {"ANNALS_ENV": "test", "DATABASE_URL": self.dsn, "PYTHONPATH": str(ROOT)}
+        environment |= (
+            HASTE | self.more | {"ANNALS_ENV": "test", "DATABASE_URL": self.dsn, "PYTHONPATH": str(ROOT)}
+        )
         for _ in range(number):
             with self.log.open("ab") as log:
                 process = subprocess.Popen(
@@ -71,11 +73,12 @@ class Relays:
                 )
             self.processes[process.pid] = process
 
-    def kill(self, pid: int) -> None:
+    def kill(self, pid: int, *, replace: bool = True) -> None:
         process = self.processes.pop(pid)
         process.kill()
         process.wait()
-        self.start(1)
+        if replace:
+            self.start(1)
 
     def surprises(self) -> list[str]:
         """What nobody expected: log lines of errors with a trace."""
@@ -89,8 +92,9 @@ class Relays:
 
 
 @contextmanager
-def relays(dsn: str, log: Path, number: int) -> Iterator[Relays]:
-    running = Relays(dsn, log)
+def relays(dsn: str, log: Path, number: int, **more: str) -> Iterator[Relays]:
+    """So many relays while the block runs; `more` are variables of their environment."""
+    running = Relays(dsn, log, more)
     running.start(number)
     try:
         yield running

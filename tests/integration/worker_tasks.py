@@ -65,6 +65,23 @@ async def wait_for_file(ctx: Context[dict[str, str]]) -> str:
     return "done"
 
 
+@task("block_the_loop", max_attempts=2, timeout_seconds=1, backoff={"kind": "none"})
+async def block_the_loop(ctx: Context[dict[str, float]]) -> str:
+    """Let nothing else happen in the worker of a first attempt; end at once in a later one."""
+    if ctx.attempt == 1:
+        time.sleep(ctx.params["seconds"])  # noqa: ASYNC251  blocking is what is tested
+    return f"attempt {ctx.attempt}"
+
+
+@task("outlast", max_attempts=2, timeout_seconds=2, backoff={"kind": "none"})
+async def outlast(ctx: Context[Any]) -> str:
+    """Never end in a first attempt; end at once in a later one."""
+    await ctx.progress(1, "begun")
+    if ctx.attempt == 1:
+        await asyncio.Event().wait()
+    return f"attempt {ctx.attempt}"
+
+
 @task("sleep_in_thread", max_attempts=1)
 def sleep_in_thread(ctx: SyncContext[dict[str, float]]) -> str:
     """Occupy a thread for a while, deaf to everything."""

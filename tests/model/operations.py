@@ -187,6 +187,20 @@ def rescue(world: World, a: int, b: int, _: int) -> None:
     world.session.call("rescue_tasks", worker_id=worker, seen_at=seen_at, max_rescues=b % 3, at=world.now)
 
 
+def expire(world: World, a: int, b: int, c: int) -> None:
+    """End attempts past their deadline: also ones with time left, and leases that are lost."""
+    if not world.held:
+        return
+    world.now += timedelta(seconds=(0, 2, 600)[b % 3])
+    picked = [world.held[(a + n * b) % len(world.held)] for n in range(1 + c % 3)]
+    world.session.call(
+        "expire_tasks",
+        task_ids=[task_id for _, task_id, _ in picked],
+        leases=[lease for _, _, lease in picked],
+        at=world.now,
+    )
+
+
 def renew(world: World, a: int, b: int, _: int) -> None:
     """A sign of life is no event; a farewell is."""
     function = "stop_worker" if b % 5 == 0 else "renew_worker"

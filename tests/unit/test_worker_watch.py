@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
+from service.fleet.silence import Silence
 from service.worker.deadlines import Deadlines
-from service.worker.silence import Silence
 from service.worker.slots import Slots
 from service.worker.strays import Strays
 
