@@ -40,6 +40,10 @@ CREATE INDEX IF NOT EXISTS events_retained ON events ((data ->> 'what'), ((data 
 CREATE INDEX IF NOT EXISTS events_retention ON events (position) WHERE type = 'retention.applied';
 CREATE INDEX IF NOT EXISTS idempotency_keys_created_at ON idempotency_keys (created_at);
 
+COMMENT ON INDEX events_retained IS 'Batches of retention, by kind of rows and how far they reach';
+COMMENT ON INDEX events_retention IS 'Batches of retention, by position';
+COMMENT ON INDEX idempotency_keys_created_at IS 'Oldest first, for retention';
+
 -- Going down takes the tables, not the log.
 INSERT INTO retention_totals (what, removed, batches, up_to_position, cutoff, applied_at)
 SELECT e.stream_id, sum((e.data ->> 'removed')::bigint), count(*), max((e.data ->> 'up_to_position')::bigint),

@@ -38,7 +38,8 @@ BEGIN
                        'diff_queues(bigint, bigint), diff_coverage(bigint, bigint), diff_events(bigint, bigint) TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION task_history(text, bigint), task_time_spent(text, bigint, timestamptz), '
                        'task_spells(text, bigint, timestamptz), '
-                       'removal_of_task(text), retention_whats(), retention_over(text, bigint), status_after(text), reaching_events(text, text[]), last_sign_of_life(text), queue_pauses(text), '
+                       'removal_of_task(text), reaching_events(text, text[]), last_sign_of_life(text), queue_pauses(text), '
+                       'retention_whats(), retention_over(text, bigint), retention_of_task(text), status_after(text), '
                        'event_reason(text, jsonb), spoken_span(double precision), counted(bigint, text, text), json_time(timestamptz), '
                        'why_pending(text, timestamptz), why_running(background_tasks, timestamptz), why_over(text, timestamptz), '
                        'waiting_facts(background_tasks, timestamptz), waiting_causes(jsonb), worker_facts(text, text, timestamptz), '

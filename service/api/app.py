@@ -15,6 +15,7 @@ from service.api import (
     fleet,
     health,
     metrics,
+    retention,
     schedules,
     streams,
     tasks,
@@ -44,7 +45,7 @@ SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
     *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES, *schedules.ROUTES),
     *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES, *metrics.ROUTES),
-    *(*deliveries.ROUTES, *webhooks.ROUTES),
+    *(*deliveries.ROUTES, *webhooks.ROUTES, *retention.ROUTES),
 ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from service.api.requests import Caller
 from service.api.services import Services
@@ -75,20 +76,25 @@ async def show(services: Services, outcomes: Sequence[Enqueued]) -> list[Written
 
 
 async def find(services: Services, task_id: str) -> TaskModel:
-    """One task as it is now. Raises NotFound."""
+    """One task as it is now. Raises NotFound, Gone."""
     task = await services.tasks.get(task_id)
     if task is None:
-        raise NotFound(f"Task not found: {task_id}")
+        raise await absence(services, task_id)
     return of_task(task)
+
+
+async def absence(services: Services, task_id: str) -> NotFound:
+    """The error for a task without a row: 404, or 410 and where its history is."""
+    return await services.tasks.absence(task_id, f"/api/v1/tasks/{quote(task_id, safe='')}/events")
 
 
 async def cancel(services: Services, caller: Caller, task_id: str, reason: str | None = None) -> int | None:
     """Cancel one task; gives the position of the event, None when it was asked to stop before.
 
-    Raises NotFound, Conflict.
+    Raises NotFound, Gone, Conflict.
     """
     (changed,) = await services.tasks.cancel([task_id], reason, actor=caller.actor, request=caller.request)
-    _refuse(changed, f"Cannot cancel task with status: {changed.status}")
+    await _refuse(services, changed, f"Cannot cancel task with status: {changed.status}")
     services.doorbell.ring("annals_events")
     if changed.outcome == "cancelled":
         # It never ran, or waited for its next attempt: no worker tells of it.
@@ -98,9 +104,9 @@ async def cancel(services: Services, caller: Caller, task_id: str, reason: str |
 
 
 async def retry(services: Services, caller: Caller, task_id: str, reason: str | None = None) -> Written:
-    """Return an ended task to its queue. Raises NotFound, Conflict."""
+    """Return an ended task to its queue. Raises NotFound, Gone, Conflict."""
     (changed,) = await services.tasks.retry([task_id], reason, actor=caller.actor, request=caller.request)
-    _refuse(changed, f"Cannot retry task with status: {changed.status}")
+    await _refuse(services, changed, f"Cannot retry task with status: {changed.status}")
     services.doorbell.ring("annals_events")
     events = await services.log.events_of_retry(task_id, changed.position)
     return Written(of_retried(events), True, changed.position)
@@ -112,8 +118,8 @@ def _facts(task: TaskModel) -> dict[str, object]:
     return told | ({"agent_id": str(task.agent_id)} if task.agent_id else {})
 
 
-def _refuse(changed: Changed, conflict: str) -> None:
+async def _refuse(services: Services, changed: Changed, conflict: str) -> None:
     if changed.outcome == "not_found":
-        raise NotFound(f"Task not found: {changed.task_id}")
+        raise await absence(services, changed.task_id)
     if changed.outcome == "conflict":
         raise Conflict(conflict)

@@ -86,7 +86,7 @@ async def show(request: Request[None, AtQuery, TaskPath]) -> Reply:
         return await _show_past(request.services, task_id, request.query.at)
     task = await tasks.get(task_id)
     if task is None:
-        raise NotFound(f"Task not found: {task_id}")
+        raise await task_writes.absence(request.services, task_id)
     told: Sequence[Delivery] = ()
     if task.webhook_url:
         told = (
@@ -178,7 +178,7 @@ ROUTES = [
         params=TaskPath,
         query=AtQuery,
         response=TaskDetail,
-        errors=(404, 409),
+        errors=(404, 409, 410),
     ),
     Route(
         "GET",
@@ -201,7 +201,7 @@ ROUTES = [
         scope="write",
         params=TaskPath,
         status=204,
-        errors=(404, 409),
+        errors=(404, 409, 410),
     ),
     Route(
         "POST",
@@ -215,7 +215,7 @@ ROUTES = [
         body_optional=True,
         response=TaskModel,
         status=202,
-        errors=(404, 409),
+        errors=(404, 409, 410),
         example={"reason": "the supplier is back"},
     ),
 ]

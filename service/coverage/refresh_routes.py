@@ -101,7 +101,9 @@ async def show_status(request: Request[None, None, StatusPath]) -> TaskDetail:
     """A coverage task of this agent."""
     tasks, task_id = request.services.tasks, request.params.task_id
     task = await tasks.get(task_id)
-    if task is None or task.agent_id != request.params.agent_id:
+    if task is None:
+        raise await task_writes.absence(request.services, task_id)
+    if task.agent_id != request.params.agent_id:
         raise NotFound(f"Task not found: {task_id}")
     return detail(task, await tasks.queue_position(task_id), await tasks.attempts(task_id))
 

@@ -84,15 +84,14 @@ def show(context: Context, task_id: str) -> None:
     Example: annals tasks show task-100000001
     """
 
-    async def look(db: Database) -> tuple[Task | None, list[Attempt], Place]:
+    async def look(db: Database) -> tuple[Task, list[Attempt], Place]:
         store = TaskStore(db)
-        return await store.get(task_id), await store.attempts(task_id), await store.queue_position(task_id)
+        task = await store.get(task_id)
+        if task is None:
+            raise await store.absence(task_id, f"annals events show {task_id}")
+        return task, await store.attempts(task_id), await store.queue_position(task_id)
 
     task, attempts, place = with_database(context, look)
-    if task is None:
-        raise NotFound(
-            f"Task not found: {task_id}", hint=f"Its events may still be there: annals events show {task_id}"
-        )
     if context.as_json:
         emit_json_lines([asdict(task) | asdict(place) | {"attempts": [asdict(each) for each in attempts]}])
         return
@@ -153,8 +152,15 @@ async def _collect(store: TaskStore, only: TaskFilter, limit: int) -> list[Task]
 
 
 def _change(context: Context, work: Callable[[Database], Awaitable[list[Changed]]]) -> None:
-    changed = with_database(context, work)
+    async def change(db: Database) -> tuple[list[Changed], list[NotFound]]:
+        changed, store = await work(db), TaskStore(db)
+        missing = [each.task_id for each in changed if each.outcome == "not_found"]
+        return changed, [await store.absence(each, f"annals events show {each}") for each in missing]
+
+    changed, missing = with_database(context, change)
     context.table("Tasks", ["task_id", "outcome", "status_before", "position"], changed)
+    for each in missing:
+        click.echo(f"{each.message} {each.hint}".rstrip(), err=True)
     outcomes = {each.outcome for each in changed}
     for outcome, error in (("not_found", NotFound), ("conflict", Conflict)):
         if outcome in outcomes:

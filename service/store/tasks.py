@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from service.errors import Gone, NotFound
 from service.model.task import (
     Attempt,
     Changed,
@@ -195,6 +196,16 @@ class TaskStore:
         """One task; None when there is none, or it was removed by retention."""
         row = await self._db.fetchrow(SQL.task, task_id)
         return Task(*row) if row else None
+
+    async def absence(self, task_id: str, history: str) -> NotFound:
+        """The error that says why a task has no row; `history` tells where its events are, should they be."""
+        try:
+            await self._db.fetchval(SQL.missing_task, task_id)
+        except Gone as error:
+            return Gone(f"{error.message}.", hint=f"Its history is kept: {history}")
+        except NotFound as error:
+            return error
+        return NotFound(f"Task not found: {task_id}")
 
     async def attempts(self, task_id: str) -> list[Attempt]:
         """Its runs, the open one included, first to last."""

@@ -75,8 +75,9 @@ class PastStore:
         if row is None:
             return NotFound(f"Task not found: {task_id}")
         if row["gone"]:
+            how = "with its agent" if row["gone"] == "agent.deleted" else "removed by retention"
             return NotFound(
-                f"Task {task_id} was gone already at position {position}, with its agent.",
+                f"Task {task_id} was gone already at position {position}, {how}.",
                 hint="Ask for an earlier position; its events are all there.",
             )
         return NotFound(

@@ -25,7 +25,7 @@ READ_MODELS: dict[str, tuple[str, ...]] = {
     "retention_totals": ("what",),
     "stream_heads": ("stream_type", "stream_id"),
 }
-FREE_COLUMNS = {"workers": ("seen_at",)}
+FREE_COLUMNS = {"workers": ("seen_at", "busy_slots", "loop_lag_seconds", "working_since")}
 
 
 class Session:

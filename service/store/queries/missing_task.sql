@@ -1,0 +1,1 @@
+SELECT missing_task($1)
