@@ -1,4 +1,4 @@
-"""The second fold of webhooks to send and of the endpoints they go to, from the contract and not from the SQL."""
+"""The second fold of webhooks to send and of the endpoints they go to."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
