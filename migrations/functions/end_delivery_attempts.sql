@@ -33,10 +33,13 @@ BEGIN
         RAISE EXCEPTION 'delivery_ids, attempts, outcomes (delivered or failed) and details are lists of one length, without NULL'
             USING ERRCODE = 'AN422', HINT = 'details: {"http_status": 503, "latency_ms": 12, "next_delay_ms": 1000}';
     END IF;
-    -- Tasks before deliveries before heads of streams: a failed attempt is counted in the row of its task.
+    -- Tasks, heads of streams, rows of deliveries, as a repair takes them: a failed attempt is counted in the row of its task.
     PERFORM FROM background_tasks t
     WHERE t.task_id = ANY (ARRAY(SELECT w.task_id FROM webhook_deliveries w WHERE w.delivery_id = ANY (end_delivery_attempts.delivery_ids)))
     ORDER BY t.task_id FOR UPDATE;
+    PERFORM lock_streams(ARRAY(
+        SELECT ROW('webhook', w.delivery_id, NULL, NULL, NULL, NULL, NULL, NULL)::event_draft
+        FROM webhook_deliveries w WHERE w.delivery_id = ANY (end_delivery_attempts.delivery_ids)));
     PERFORM FROM webhook_deliveries w WHERE w.delivery_id = ANY (end_delivery_attempts.delivery_ids) ORDER BY w.delivery_id FOR UPDATE;
     SELECT coalesce(jsonb_agg(to_jsonb(j) ORDER BY j.ordinal), '[]') INTO _ended FROM (
         SELECT u.ordinal, u.delivery_id, u.attempt, u.told, u.detail, w.task_id, w.endpoint, w.correlation_id, w.event_position,

@@ -24,10 +24,11 @@ BEGIN
                    WHERE e.stream_type = 'task' AND e.stream_id = c.task_id AND e.position <= past_changed_tasks."position"
                      AND status_after(e.type) IS NOT NULL
                    ORDER BY e.version DESC LIMIT 1) = ANY (past_changed_tasks.statuses))
-        SELECT (s.task).*
+        SELECT (w.task).*
         FROM changed c
         CROSS JOIN LATERAL (SELECT task_state(e ORDER BY e.version) AS task FROM events e
                             WHERE e.stream_type = 'task' AND e.stream_id = c.task_id
                               AND e.position <= past_changed_tasks."position") s
-        WHERE (s.task).task_id IS NOT NULL;
+        CROSS JOIN LATERAL (SELECT with_webhook_failures(s.task, past_changed_tasks."position") AS task OFFSET 0) w
+        WHERE (w.task).task_id IS NOT NULL;
 END $$;

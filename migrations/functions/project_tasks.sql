@@ -158,7 +158,7 @@ BEGIN
         UPDATE background_tasks t
         SET webhook_retry_count = (t.webhook_retry_count + f.failures)::smallint
         FROM (SELECT a.data ->> 'task_id' AS task_id, count(*) AS failures FROM appended a
-              WHERE a.type = 'webhook.attempt_failed' GROUP BY 1) f
+              WHERE a.type = 'webhook.attempt_failed' AND a.stream_type = 'webhook' GROUP BY 1) f
         WHERE t.task_id = f.task_id;
     END IF;
 

@@ -12,6 +12,7 @@ AS $$
     SELECT failed.position
     FROM events failed
     WHERE reaching_events.stream_type = 'task' AND failed.type = 'webhook.attempt_failed'
+      AND failed.stream_type = 'webhook'
       AND failed.data ->> 'task_id' = ANY (reaching_events.stream_ids)
     UNION
     SELECT gone.position

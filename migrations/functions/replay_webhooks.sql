@@ -23,13 +23,17 @@ DECLARE
     _found jsonb;
 BEGIN
     PERFORM require_stretch(replay_webhooks.from_position, replay_webhooks.to_position);
-    IF NOT replay_webhooks."limit" BETWEEN 1 AND 1000 OR replay_webhooks.dry_run IS NULL
+    IF num_nulls(replay_webhooks."limit", replay_webhooks.dry_run) > 0 OR NOT replay_webhooks."limit" BETWEEN 1 AND 1000
        OR NOT replay_webhooks.statuses <@ ARRAY['delivered', 'abandoned', 'skipped', 'unknown'] THEN
         RAISE EXCEPTION 'a replay needs dry_run, a limit of 1 to 1000, and statuses of delivered, abandoned, skipped, unknown'
             USING ERRCODE = 'AN422', HINT = 'unknown are those that were not requested yet, or are gone from the list.';
+    ELSIF replay_webhooks.endpoint IS NOT NULL AND webhook_endpoint(replay_webhooks.endpoint) IS NULL THEN
+        RAISE EXCEPTION 'not an endpoint: %', replay_webhooks.endpoint
+            USING ERRCODE = 'AN422', HINT = 'Those that receive webhooks: SELECT DISTINCT endpoint FROM webhook_deliveries.';
     END IF;
     SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.event_position), '[]') INTO _found FROM (
-        SELECT d.delivery_id, d.event_position, d.endpoint, d.task_id, coalesce(w.status, 'unknown') AS status
+        SELECT d.delivery_id, d.event_position, d.endpoint, d.task_id, coalesce(w.status, 'unknown') AS status,
+               EXISTS (SELECT FROM stream_heads h WHERE h.stream_type = 'webhook' AND h.stream_id = d.delivery_id) AS known
         FROM webhook_ends(replay_webhooks.from_position, replay_webhooks.to_position) e
         CROSS JOIN LATERAL webhook_drafts(ARRAY[e]) d
         LEFT JOIN webhook_deliveries w ON w.delivery_id = d.delivery_id
@@ -43,9 +47,11 @@ BEGIN
                      ELSE ARRAY(SELECT (f ->> 'event_position')::bigint FROM jsonb_array_elements(_found) f) END,
                 true, replay_webhooks.reason, replay_webhooks.actor, replay_webhooks.ring, replay_webhooks.at) r)
         SELECT f.delivery_id, f.event_position, f.endpoint, f.task_id, f.status,
-               coalesce(a.outcome, CASE WHEN f.status = 'pending' THEN 'pending' WHEN n.status = 'disabled' THEN 'disabled'
-                                        WHEN f.endpoint IS NULL THEN 'skipped' ELSE 'requested' END), a.position
-        FROM jsonb_to_recordset(_found) AS f (delivery_id text, event_position bigint, endpoint text, task_id text, status text)
+               coalesce(a.outcome, CASE WHEN f.status = 'pending' THEN 'pending'
+                                        WHEN f.endpoint IS NOT NULL AND n.status IS DISTINCT FROM 'disabled' THEN 'requested'
+                                        WHEN f.known THEN 'disabled' ELSE 'skipped' END), a.position
+        FROM jsonb_to_recordset(_found) AS f (
+            delivery_id text, event_position bigint, endpoint text, task_id text, status text, known boolean)
         LEFT JOIN asked a USING (delivery_id)
         LEFT JOIN webhook_endpoints n ON n.endpoint = f.endpoint
         ORDER BY f.event_position;

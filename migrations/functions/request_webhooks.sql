@@ -25,8 +25,11 @@ BEGIN
     IF _drafts = '{}' THEN
         RETURN;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('annals_webhooks'), hashtext(x.endpoint))
-    FROM (SELECT DISTINCT d.endpoint FROM unnest(_drafts) d WHERE d.endpoint IS NOT NULL ORDER BY d.endpoint) x;
+    -- In the order of the keys themselves, which of two endpoints may be one.
+    PERFORM pg_advisory_xact_lock(hashtext('annals_webhooks'), x.key)
+    FROM (SELECT DISTINCT hashtext(coalesce(d.endpoint, '')) AS key FROM unnest(_drafts) d ORDER BY 1) x;
+    -- Heads before rows, as a repair takes them. Whatever is drafted has a head, or gets its first event below.
+    PERFORM lock_streams(ARRAY(SELECT ROW('webhook', d.delivery_id, NULL, NULL, NULL, NULL, NULL, NULL)::event_draft FROM unnest(_drafts) d));
     PERFORM FROM webhook_deliveries w WHERE w.delivery_id = ANY (ARRAY(SELECT d.delivery_id FROM unnest(_drafts) d))
     ORDER BY w.delivery_id FOR UPDATE;
     WITH judged AS (
@@ -35,7 +38,7 @@ BEGIN
                     WHEN s.delivery_id IS NOT NULL AND NOT request_webhooks.again THEN 'known'
                     WHEN d.endpoint IS NOT NULL AND n.status IS DISTINCT FROM 'disabled' THEN 'requested'
                     WHEN s.delivery_id IS NULL THEN 'skipped' ELSE 'disabled' END AS outcome,
-               CASE WHEN d.endpoint IS NULL THEN 'the URL is none' ELSE 'the endpoint is disabled: ' || n.reason END AS obstacle
+               CASE WHEN d.endpoint IS NULL THEN 'the URL is none' ELSE concat_ws(': ', 'the endpoint is disabled', n.reason) END AS obstacle
         FROM unnest(_drafts) d
         LEFT JOIN webhooks_so_far(ARRAY(SELECT u.delivery_id FROM unnest(_drafts) u)) s USING (delivery_id)
         LEFT JOIN webhook_endpoints n ON n.endpoint = d.endpoint),

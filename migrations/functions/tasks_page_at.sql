@@ -32,7 +32,7 @@ BEGIN
         _listed := (SELECT coalesce(sum(d.pending), 0) <= _few FROM past_queue_depth(_place) d);
     END IF;
     RETURN QUERY
-        SELECT x.* FROM (
+        SELECT (w.task).* FROM (SELECT ROW(x.*)::background_tasks AS task FROM (
             (SELECT (s.task).*
              FROM (SELECT b, b.created_at, b.enqueued_position FROM background_tasks b
                    WHERE b.enqueued_position <= _place AND b.created_at <= _newest
@@ -69,5 +69,7 @@ BEGIN
           AND task_matches(x, tasks_page_at.task_types, tasks_page_at.statuses, tasks_page_at.queue, tasks_page_at.subject,
                            tasks_page_at.since, tasks_page_at.until, tasks_page_at."text")
         ORDER BY x.created_at DESC, x.enqueued_position DESC
-        LIMIT tasks_page_at."limit";
+        LIMIT tasks_page_at."limit") y
+        CROSS JOIN LATERAL (SELECT with_webhook_failures(y.task, _place) AS task OFFSET 0) w
+        ORDER BY (w.task).created_at DESC, (w.task).enqueued_position DESC;
 END $$;

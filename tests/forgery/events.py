@@ -121,6 +121,25 @@ FORGERIES = (
     Forgery(
         "error_of_a_parked_event", changed(1, 'data = data || \'{"error": "yes"}\''), stream_type="follower"
     ),
+    Forgery("number_of_a_webhook", changed(4, "data = data || '{\"sequence\": 7}'"), stream_type="webhook"),
+    Forgery("url_of_a_webhook", changed(1, 'data = data || \'{"url": "else"}\''), stream_type="webhook"),
+    Forgery(
+        "answer_to_a_webhook", changed(5, "data = data || '{\"http_status\": 500}'"), stream_type="webhook"
+    ),
+    Forgery(
+        "task_of_a_failed_attempt",
+        changed(2, 'data = data || \'{"task_id": "else"}\''),
+        stream_type="webhook",
+    ),
+    Forgery("failed_attempt_removed", removed("version = 2"), stream_type="webhook"),
+    Forgery("delivery_removed", removed("version = 5"), stream_type="webhook"),
+    Forgery("request_removed", removed("version = 1"), stream_type="webhook"),
+    Forgery(
+        "reason_of_a_disabled_endpoint",
+        changed(1, 'data = data || \'{"reason": "else"}\''),
+        stream_type="endpoint",
+    ),
+    Forgery("end_of_an_endpoint_removed", removed("true"), stream_type="endpoint"),
     Forgery("last_event_of_a_thing_removed", removed("version = 2"), stream_type="thing"),
     # From here on nobody contradicts them: no read model keeps these fields, or a later event overrode them.
     Forgery("actor_of_an_end", changed(6, "actor = 'worker:else'")),
@@ -135,6 +154,11 @@ FORGERIES = (
     ),
     Forgery(
         "counts_of_a_measurement", changed(4, "data = data || '{\"target_counts\": 1}'"), stream_type="agent"
+    ),
+    Forgery(
+        "latency_of_an_earlier_attempt",
+        changed(2, "data = data || '{\"latency_ms\": 1}'"),
+        stream_type="webhook",
     ),
     Forgery("data_of_a_thing", changed(1, "data = '{\"x\": 1}'"), stream_type="thing"),
     Forgery(

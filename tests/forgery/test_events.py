@@ -52,7 +52,8 @@ def findings(forged_database: str) -> list[Finding]:
     lives = Lives(forged_database)
     lives.run("SELECT start_worker('w', 'h', 1, '{default}', '{noop}', 4)")
     tasks = [forgery.name for forgery in FORGERIES if forgery.stream_type == "task"]
-    lives.tasks(tasks + [f"{name}-other" for name in tasks])
+    told = [forgery.name for forgery in FORGERIES if forgery.stream_type == "webhook"]
+    lives.tasks([*tasks, *(f"{name}-other" for name in tasks), *told])
     lives.others(forgery.name for forgery in FORGERIES if forgery.stream_type != "task")
     assert verified(forged_database) == []
     for statement in UNLOCKED:

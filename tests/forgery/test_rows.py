@@ -57,6 +57,8 @@ KEYS = {
     "schedules": "name",
     "stream_heads": "stream_id",
     "task_attempts": "task_id",
+    "webhook_deliveries": "delivery_id",
+    "webhook_endpoints": "endpoint",
     "workers": "worker_id",
 }
 

@@ -4,7 +4,8 @@ Every task has the same life, in two attempts: 1 task.enqueued, 2 task.started, 
 4 task.retry_scheduled, 5 task.started, 6 task.completed. Every agent: 1 agent.created, 2 agent.targets_set,
 3 agent.queried, 4 coverage.measured, 5 agent.updated. Every queue is paused, resumed and paused; every key
 created and revoked; every worker started and stopped; every schedule set and fired; every follower parks an
-event; every thing, a stream without a row, is told of twice.
+event; every webhook is asked for, fails, is given up, asked for again and delivered; every endpoint is disabled;
+every thing, a stream without a row, is told of twice.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ BORN = {"name": "a", "taxonomy_version": "1", "taxonomy_node_ids": [NODE]}
 BORN |= {"retrieval_config": {}, "features_config": {}}
 SCHEDULE = {"cron": "0 3 * * *", "task_type": "noop"}
 FIRED = {"due_at": "2026-01-02T03:00:00Z", "next_due_at": "2026-01-03T03:00:00Z", "task_id": "task-1"}
+ASKED = {"url": "https://x.example/h", "endpoint": "https://x.example/h", "sequence": 1, "task_type": "noop"}
+ASKED |= {"event_position": 1, "event_type": "task.completed", "api_key": "ci"}
+FAILED = {"attempt": 1, "http_status": 503, "latency_ms": 12, "error": "busy"}
 MEASURED = {"measured_at": "2026-01-02T03:04:05Z", "overall_coverage": 40, "total_documents": 3}
 MEASURED |= {"total_chunks": 9, "version": "1"}
 AGENT_LIFE = [
@@ -88,8 +92,21 @@ class Lives:
             self.run("SELECT set_schedule(%s, %s)", name, json.dumps(SCHEDULE))
             self.tell("schedule", name, "schedule.fired", FIRED)
             self.tell("follower", name, "follower.parked", {"follower": name, "position": 1, "error": "no"})
+            self.webhook(name)
+            self.tell("endpoint", name, "endpoint.disabled", {"endpoint": name, "reason": "gone"})
             self.tell("thing", name, "thing.told", {})
             self.tell("thing", name, "thing.told", {})
+
+    def webhook(self, name: str) -> None:
+        """Live the life of a delivery: 1 requested, 2 attempt_failed, 3 abandoned, 4 requested, 5 delivered."""
+        of = {"task_id": name, "endpoint": ASKED["endpoint"]}
+        self.tell("webhook", name, "webhook.requested", ASKED | of)
+        self.tell("webhook", name, "webhook.attempt_failed", FAILED | of)
+        self.tell("webhook", name, "webhook.abandoned", {"attempts": 1, "reason": "no attempt is left"} | of)
+        again = {"redelivery": 1, "attempts_before": 1, "first_position": 1, "reason": "lost"}
+        self.tell("webhook", name, "webhook.requested", ASKED | of | again)
+        taken = {"attempt": 2, "attempts": 2, "http_status": 200, "latency_ms": 9}
+        self.tell("webhook", name, "webhook.delivered", taken | of)
 
     def tell(self, stream_type: str, stream_id: str, kind: str, data: dict[str, Any]) -> None:
         """Append one event."""

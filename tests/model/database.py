@@ -23,6 +23,8 @@ READ_MODELS: dict[str, tuple[str, ...]] = {
     "schedules": ("name",),
     "parked_events": ("follower", "position"),
     "retention_totals": ("what",),
+    "webhook_deliveries": ("delivery_id",),
+    "webhook_endpoints": ("endpoint",),
     "stream_heads": ("stream_type", "stream_id"),
 }
 FREE_COLUMNS = {"workers": ("seen_at", "busy_slots", "loop_lag_seconds", "working_since")}
@@ -104,6 +106,10 @@ CASTS = {
     "version": "integer",
     "lease_seconds": "real",
     "kept": "interval",
+    "positions": "bigint[]",
+    "delivery_ids": "text[]",
+    "attempts": "integer[]",
+    "probing": "text[]",
 }
 
 
@@ -147,8 +153,9 @@ def assert_states_agree(s: Session) -> None:
     """The aggregate that reads the past makes the same rows of the events as the fold that writes them."""
     kept = {row["task_id"]: row for row in s.rows("SELECT * FROM background_tasks")}
     told = s.rows(
-        "SELECT (x.state).* FROM (SELECT task_state(e ORDER BY e.version) AS state FROM events e"
-        " WHERE e.stream_type = 'task' AND e.stream_id = ANY (%s) GROUP BY e.stream_id) x",
+        "SELECT (with_webhook_failures(x.state, %s)).* FROM (SELECT task_state(e ORDER BY e.version) AS state"
+        " FROM events e WHERE e.stream_type = 'task' AND e.stream_id = ANY (%s) GROUP BY e.stream_id) x",
+        s.head(),
         list(kept),
     )
     assert {row["task_id"]: row for row in told} == kept

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.model import agent_operations as agents
 from tests.model import relay_operations as relays
+from tests.model import webhook_operations as webhooks
 from tests.model.operations import (
     attempts,
     cancel,
@@ -57,6 +58,12 @@ OPERATIONS: dict[str, Callable[[World, int, int, int], None]] = {
     "park": relays.park,
     "resume": relays.resume,
     "retain": retain,
+    "ask_webhooks": webhooks.ask,
+    "attempt": webhooks.attempt,
+    "send": webhooks.send,
+    "send_again": webhooks.send_again,
+    "endpoint": webhooks.endpoint,
+    "rotate": webhooks.rotate,
 }
 # Claims and ends are what histories are made of; the rest disturbs them.
 NAMES = [
@@ -72,6 +79,8 @@ NAMES = [
     "schedule",
     *["fire"] * 2,
     *["retain"] * 4,
+    *["send"] * 3,
+    *["attempt"] * 2,
 ]
 programs = st.lists(
     st.tuples(st.sampled_from(NAMES), st.integers(0, 9), st.integers(0, 9), st.integers(0, 12)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from tests.model.world import AGENTS, BACKOFFS, ERRORS, OUTCOMES, QUEUES, TASK_TYPES, WORKERS, World
+from tests.model.world import AGENTS, BACKOFFS, ERRORS, OUTCOMES, QUEUES, TASK_TYPES, WEBHOOKS, WORKERS, World
 
 
 def enqueue(world: World, a: int, b: int, c: int) -> None:
@@ -22,10 +22,9 @@ def enqueue(world: World, a: int, b: int, c: int) -> None:
         if b % 2:
             task |= {"max_attempts": 1 + b % 3, "backoff": BACKOFFS[c % 4], "queue": QUEUES[c % 2]}
         if c % 3 == 0:
-            task |= {
-                "run_at": (world.now + timedelta(seconds=c)).isoformat(),
-                "webhook_url": "https://x.example/h",
-            }
+            task |= {"run_at": (world.now + timedelta(seconds=c)).isoformat()}
+        if c % 3 < 2:
+            task |= {"webhook_url": WEBHOOKS[(a + b + n) % len(WEBHOOKS)]}
         if c % 4 == 0:
             task |= {"unique_key": f"key-{b % 2}"}
         if c % 5 == 0:

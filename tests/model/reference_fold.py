@@ -13,6 +13,7 @@ from tests.model.reference_agents import AgentFold
 from tests.model.reference_fingerprint import fingerprint
 from tests.model.reference_relay import RelayFold
 from tests.model.reference_retention import retire
+from tests.model.reference_webhooks import WebhookFold
 
 Row = dict[str, Any]
 Event = Mapping[str, Any]
@@ -42,6 +43,7 @@ class Fold:
         self._subjects: dict[str, UUID | None] = {}
         self._agents = AgentFold()
         self._relay = RelayFold()
+        self._webhooks = WebhookFold()
 
     @property
     def agents(self) -> dict[UUID, Row]:
@@ -58,6 +60,14 @@ class Fold:
     @property
     def parked_events(self) -> dict[tuple[str, int], Row]:
         return self._relay.parked_events
+
+    @property
+    def webhook_deliveries(self) -> dict[str, Row]:
+        return self._webhooks.webhook_deliveries
+
+    @property
+    def webhook_endpoints(self) -> dict[str, Row]:
+        return self._webhooks.webhook_endpoints
 
     def apply_all(self, events: Iterable[Event]) -> "Fold":
         for event in events:
@@ -80,6 +90,9 @@ class Fold:
             "schedule": self._relay.schedule,
             "follower": self._relay.follower,
             "retention": self._retention,
+            "webhook": self._webhooks.webhook,
+            "endpoint": self._webhooks.endpoint,
+            "secret": self._webhooks.secret,
         }
         if noun in folds:
             folds[noun](event, verb)
@@ -87,6 +100,9 @@ class Fold:
             self._agents.apply(event)
         if event["type"] == "agent.deleted":
             self._agent_deleted(event)
+        elif event["type"] == "webhook.attempt_failed" and event["data"]["task_id"] in self.background_tasks:
+            # A delivery moves neither the version of its task nor what is known of the task's last change.
+            self.background_tasks[event["data"]["task_id"]]["webhook_retry_count"] += 1
 
     def _task(self, event: Event, verb: str) -> None:
         if verb == "enqueued":
