@@ -125,7 +125,8 @@ class Runner:
         attempt = self._running.get(task_id)
         if attempt and attempt.task.lease == lease and attempt.stop is None:
             patience = monotonic() + CLEANUP_SECONDS
-            logger.warning("Task was taken from this worker", extra={"fields": self._facts(attempt.task)})
+            message = "Task was taken from this worker"
+            tell(logger, logging.WARNING, message, _task_facts, attempt.task, self._worker_id())
             attempt.interrupt(Stop.RELEASED, patience)
             self._deadlines.watch(patience)
 

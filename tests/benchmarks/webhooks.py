@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import asyncpg
 from aiohttp import web
 
 from service.bench.figures import percentile

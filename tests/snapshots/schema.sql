@@ -62,6 +62,19 @@ CREATE TYPE public.verdict AS (
 	change public.transition
 );
 COMMENT ON TYPE public.verdict IS 'What a write function decided about one row: outcome, status before, and the event that follows, if any';
+CREATE TYPE public.webhook_draft AS (
+	delivery_id text,
+	event_position bigint,
+	event_type text,
+	task_id text,
+	task_type text,
+	url text,
+	endpoint text,
+	api_key text,
+	correlation_id text,
+	trace text
+);
+COMMENT ON TYPE public.webhook_draft IS 'A webhook that the end of a task asks for, as the log tells it; endpoint is NULL for a URL that is none';
 CREATE TABLE public.taxonomy_edges (
     taxonomy_version text NOT NULL,
     parent_id uuid NOT NULL,
@@ -298,6 +311,18 @@ COMMENT ON COLUMN public.schedules.last_due_at IS 'Due time of the last fire tha
 COMMENT ON COLUMN public.schedules.last_fired_at IS 'When it last fired';
 COMMENT ON COLUMN public.schedules.last_task_id IS 'The task of that fire';
 COMMENT ON COLUMN public.schedules.last_error IS 'Why that fire enqueued nothing';
+CREATE AGGREGATE public.highest_buckets(buckets bigint[]) (
+    SFUNC = public.raise_buckets,
+    STYPE = bigint[],
+    INITCOND = '{}',
+    PARALLEL = safe
+);
+CREATE AGGREGATE public.sum_buckets(buckets bigint[]) (
+    SFUNC = public.add_buckets,
+    STYPE = bigint[],
+    INITCOND = '{}',
+    PARALLEL = safe
+);
 CREATE AGGREGATE public.task_state(event public.events) (
     SFUNC = public.fold_task,
     STYPE = public.background_tasks
@@ -441,6 +466,33 @@ COMMENT ON COLUMN public.errors.last_seen_at IS 'When that was';
 COMMENT ON COLUMN public.errors.last_task_id IS 'Task of the last occurrence';
 COMMENT ON COLUMN public.errors.last_attempt IS 'Its attempt';
 COMMENT ON COLUMN public.errors.last_message IS 'Its message, whole';
+CREATE TABLE public.event_counts (
+    type text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    events bigint DEFAULT 0 NOT NULL,
+    latency_ms numeric DEFAULT 0 NOT NULL,
+    latency_buckets bigint[] DEFAULT '{}'::bigint[] NOT NULL
+);
+COMMENT ON TABLE public.event_counts IS 'Events of webhooks, workers and schedules, by type and hour; counted by the follower event_counts';
+COMMENT ON COLUMN public.event_counts.type IS 'Type of the events';
+COMMENT ON COLUMN public.event_counts.hour IS 'Beginning of the hour in which they were recorded';
+COMMENT ON COLUMN public.event_counts.events IS 'How many';
+COMMENT ON COLUMN public.event_counts.latency_ms IS 'The latency that they tell, summed up';
+COMMENT ON COLUMN public.event_counts.latency_buckets IS 'Events that tell a latency, between the bounds of histogram_bounds()';
+CREATE TABLE public.event_totals (
+    type text NOT NULL,
+    rewound boolean NOT NULL,
+    events bigint DEFAULT 0 NOT NULL,
+    latency_ms numeric DEFAULT 0 NOT NULL,
+    latency_buckets bigint[] DEFAULT '{}'::bigint[] NOT NULL
+)
+WITH (fillfactor='50');
+COMMENT ON TABLE public.event_totals IS 'event_counts summed up over all hours; removing old hours leaves them as they are';
+COMMENT ON COLUMN public.event_totals.type IS 'Type of the events';
+COMMENT ON COLUMN public.event_totals.rewound IS 'true: the highest totals before the follower was sent back, so that a counter never goes back';
+COMMENT ON COLUMN public.event_totals.events IS 'How many';
+COMMENT ON COLUMN public.event_totals.latency_ms IS 'The latency that they tell, summed up';
+COMMENT ON COLUMN public.event_totals.latency_buckets IS 'Events that tell a latency, between the bounds of histogram_bounds()';
 CREATE TABLE public.followers (
     name text NOT NULL,
     "position" bigint NOT NULL,
@@ -641,7 +693,8 @@ CREATE TABLE public.relays (
     pid integer NOT NULL,
     code_version text,
     started_at timestamp with time zone NOT NULL,
-    seen_at timestamp with time zone NOT NULL
+    seen_at timestamp with time zone NOT NULL,
+    loop_lag_seconds real DEFAULT 0 NOT NULL
 );
 COMMENT ON TABLE public.relays IS 'Relay processes that run; one of them leads (relay_lease)';
 COMMENT ON COLUMN public.relays.relay_id IS 'Its name';
@@ -650,6 +703,31 @@ COMMENT ON COLUMN public.relays.pid IS 'Process id there';
 COMMENT ON COLUMN public.relays.code_version IS 'Version of the code it runs';
 COMMENT ON COLUMN public.relays.started_at IS 'When it started';
 COMMENT ON COLUMN public.relays.seen_at IS 'Last sign of life';
+COMMENT ON COLUMN public.relays.loop_lag_seconds IS 'Worst lag of its event loop between the last two signs of life';
+CREATE TABLE public.retention_marks (
+    what text NOT NULL,
+    walked_to bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT walked_to_is_not_negative CHECK ((walked_to >= 0))
+)
+WITH (fillfactor='50');
+COMMENT ON TABLE public.retention_marks IS 'How far retention has walked the log; nothing that changed up to there is left to remove';
+COMMENT ON COLUMN public.retention_marks.what IS 'Kind of rows: tasks, dead_letters, attempts, coverage_history, deliveries, idempotency_keys';
+COMMENT ON COLUMN public.retention_marks.walked_to IS 'Position in the log; not used by idempotency_keys, which have none';
+CREATE TABLE public.retention_totals (
+    what text NOT NULL,
+    removed bigint NOT NULL,
+    batches bigint NOT NULL,
+    up_to_position bigint,
+    cutoff timestamp with time zone NOT NULL,
+    applied_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE public.retention_totals IS 'What retention removed, by kind of rows, folded from retention.applied';
+COMMENT ON COLUMN public.retention_totals.what IS 'Kind of rows';
+COMMENT ON COLUMN public.retention_totals.removed IS 'Rows removed since the beginning';
+COMMENT ON COLUMN public.retention_totals.batches IS 'Events retention.applied: batches that removed something';
+COMMENT ON COLUMN public.retention_totals.up_to_position IS 'Rows last changed up to this position are gone; NULL for idempotency_keys';
+COMMENT ON COLUMN public.retention_totals.cutoff IS 'What had last changed by this time was to go, in the last batch';
+COMMENT ON COLUMN public.retention_totals.applied_at IS 'When the last batch was removed';
 CREATE TABLE public.schema_objects (
     kind text NOT NULL,
     identity text NOT NULL
@@ -679,6 +757,9 @@ CREATE TABLE public.workers (
     stopped_at timestamp with time zone,
     reason text,
     seen_at timestamp with time zone NOT NULL,
+    busy_slots integer DEFAULT 0 NOT NULL,
+    loop_lag_seconds real DEFAULT 0 NOT NULL,
+    working_since timestamp with time zone,
     CONSTRAINT worker_status_is_known CHECK ((status = ANY (ARRAY['live'::text, 'stopped'::text, 'lost'::text])))
 )
 WITH (fillfactor='50');
@@ -695,6 +776,9 @@ COMMENT ON COLUMN public.workers.started_at IS 'When it registered';
 COMMENT ON COLUMN public.workers.stopped_at IS 'When it stopped or was given up';
 COMMENT ON COLUMN public.workers.reason IS 'Why it ended';
 COMMENT ON COLUMN public.workers.seen_at IS 'Last sign of life, renewed every few seconds without an event';
+COMMENT ON COLUMN public.workers.busy_slots IS 'Slots in use at the last sign of life';
+COMMENT ON COLUMN public.workers.loop_lag_seconds IS 'Worst lag of its event loop between the last two signs of life';
+COMMENT ON COLUMN public.workers.working_since IS 'Start of the attempt that ran the longest at the last sign of life; NULL when none ran';
 CREATE VIEW public.stuck_tasks AS
  SELECT t.task_id,
     t.task_type,
@@ -768,7 +852,11 @@ CREATE TABLE public.task_counts (
     failed bigint DEFAULT 0 NOT NULL,
     timed_out bigint DEFAULT 0 NOT NULL,
     cancelled bigint DEFAULT 0 NOT NULL,
-    duration_ms bigint DEFAULT 0 NOT NULL
+    duration_ms numeric DEFAULT 0 NOT NULL,
+    rescued bigint DEFAULT 0 NOT NULL,
+    wait_ms numeric DEFAULT 0 NOT NULL,
+    duration_buckets bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    wait_buckets bigint[] DEFAULT '{}'::bigint[] NOT NULL
 );
 COMMENT ON TABLE public.task_counts IS 'What happened to tasks, by type and hour; counted by the follower task_counts';
 COMMENT ON COLUMN public.task_counts.task_type IS 'Type of the tasks';
@@ -781,6 +869,10 @@ COMMENT ON COLUMN public.task_counts.failed IS 'task.failed events';
 COMMENT ON COLUMN public.task_counts.timed_out IS 'task.timed_out events';
 COMMENT ON COLUMN public.task_counts.cancelled IS 'task.cancelled events';
 COMMENT ON COLUMN public.task_counts.duration_ms IS 'Run time of the completed attempts, summed up';
+COMMENT ON COLUMN public.task_counts.rescued IS 'task.rescued events';
+COMMENT ON COLUMN public.task_counts.wait_ms IS 'Time between claimable and started, summed up over the started attempts';
+COMMENT ON COLUMN public.task_counts.duration_buckets IS 'Completed attempts by run time, between the bounds of histogram_bounds()';
+COMMENT ON COLUMN public.task_counts.wait_buckets IS 'Started attempts by waiting time, between the same bounds';
 CREATE VIEW public.task_execution_logs AS
  SELECT a.ended_position AS id,
     a.task_type AS task_name,
@@ -850,6 +942,38 @@ CREATE SEQUENCE public.task_number
     NO MAXVALUE
     CACHE 1;
 COMMENT ON SEQUENCE public.task_number IS 'Numbers of the ids task-<number>';
+CREATE TABLE public.task_totals (
+    task_type text NOT NULL,
+    rewound boolean NOT NULL,
+    enqueued bigint DEFAULT 0 NOT NULL,
+    started bigint DEFAULT 0 NOT NULL,
+    completed bigint DEFAULT 0 NOT NULL,
+    retried bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    timed_out bigint DEFAULT 0 NOT NULL,
+    cancelled bigint DEFAULT 0 NOT NULL,
+    rescued bigint DEFAULT 0 NOT NULL,
+    duration_ms numeric DEFAULT 0 NOT NULL,
+    wait_ms numeric DEFAULT 0 NOT NULL,
+    duration_buckets bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    wait_buckets bigint[] DEFAULT '{}'::bigint[] NOT NULL
+)
+WITH (fillfactor='50');
+COMMENT ON TABLE public.task_totals IS 'task_counts summed up over all hours; removing old hours leaves them as they are';
+COMMENT ON COLUMN public.task_totals.task_type IS 'Type of the tasks';
+COMMENT ON COLUMN public.task_totals.rewound IS 'true: the highest totals before the follower was sent back, so that a counter never goes back';
+COMMENT ON COLUMN public.task_totals.enqueued IS 'task.enqueued events';
+COMMENT ON COLUMN public.task_totals.started IS 'task.started events: attempts';
+COMMENT ON COLUMN public.task_totals.completed IS 'task.completed events';
+COMMENT ON COLUMN public.task_totals.retried IS 'task.retry_scheduled events';
+COMMENT ON COLUMN public.task_totals.failed IS 'task.failed events';
+COMMENT ON COLUMN public.task_totals.timed_out IS 'task.timed_out events';
+COMMENT ON COLUMN public.task_totals.cancelled IS 'task.cancelled events';
+COMMENT ON COLUMN public.task_totals.rescued IS 'task.rescued events';
+COMMENT ON COLUMN public.task_totals.duration_ms IS 'Run time of the completed attempts, summed up';
+COMMENT ON COLUMN public.task_totals.wait_ms IS 'Time between claimable and started, summed up over the started attempts';
+COMMENT ON COLUMN public.task_totals.duration_buckets IS 'Completed attempts by run time, between the bounds of histogram_bounds()';
+COMMENT ON COLUMN public.task_totals.wait_buckets IS 'Started attempts by waiting time, between the same bounds';
 CREATE TABLE public.task_types (
     task_type text NOT NULL,
     code_version text NOT NULL,
@@ -897,6 +1021,99 @@ CREATE TABLE public.taxonomies (
 COMMENT ON TABLE public.taxonomies IS 'Versions of the taxonomy; content, not a read model';
 COMMENT ON COLUMN public.taxonomies.taxonomy_version IS 'Name of the version';
 COMMENT ON COLUMN public.taxonomies.created_at IS 'When its first nodes came';
+CREATE TABLE public.webhook_deliveries (
+    requested_position bigint NOT NULL,
+    event_position bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sequence bigint,
+    delivery_id text NOT NULL,
+    task_id text NOT NULL,
+    task_type text NOT NULL,
+    event_type text NOT NULL,
+    url text NOT NULL,
+    endpoint text NOT NULL,
+    api_key text,
+    correlation_id text,
+    status text NOT NULL,
+    version integer NOT NULL,
+    changed_position bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    redeliveries integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    http_status smallint,
+    latency_ms real,
+    finished_at timestamp with time zone,
+    error text,
+    reason text,
+    CONSTRAINT delivery_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'abandoned'::text, 'skipped'::text]))),
+    CONSTRAINT next_attempt_iff_pending CHECK (((next_attempt_at IS NOT NULL) = (status = 'pending'::text))),
+    CONSTRAINT only_skipped_take_no_number CHECK (((sequence IS NOT NULL) OR (status = 'skipped'::text)))
+)
+WITH (fillfactor='70');
+COMMENT ON TABLE public.webhook_deliveries IS 'One row for each webhook to send, folded from webhook.* events; its attempts are its stream';
+COMMENT ON COLUMN public.webhook_deliveries.requested_position IS 'Position of its first event';
+COMMENT ON COLUMN public.webhook_deliveries.event_position IS 'Position of the event of the task that it tells; position in the body';
+COMMENT ON COLUMN public.webhook_deliveries.created_at IS 'When it was first requested, or skipped';
+COMMENT ON COLUMN public.webhook_deliveries.sequence IS 'Number among those of its endpoint, without gaps; a skipped one takes none';
+COMMENT ON COLUMN public.webhook_deliveries.delivery_id IS 'The header webhook-id: the same over attempts and redeliveries';
+COMMENT ON COLUMN public.webhook_deliveries.task_id IS 'The task that ended';
+COMMENT ON COLUMN public.webhook_deliveries.task_type IS 'Its type';
+COMMENT ON COLUMN public.webhook_deliveries.event_type IS 'How it ended: task.completed, task.failed, task.timed_out or task.cancelled';
+COMMENT ON COLUMN public.webhook_deliveries.url IS 'Where it is sent, whole';
+COMMENT ON COLUMN public.webhook_deliveries.endpoint IS 'The URL, normalised and without its query: what is numbered, paused and disabled';
+COMMENT ON COLUMN public.webhook_deliveries.api_key IS 'Key that enqueued the task; a secret of its own may sign its webhooks';
+COMMENT ON COLUMN public.webhook_deliveries.correlation_id IS 'Request that enqueued the task';
+COMMENT ON COLUMN public.webhook_deliveries.status IS 'pending, delivered, abandoned or skipped';
+COMMENT ON COLUMN public.webhook_deliveries.version IS 'Version of the last event of its stream';
+COMMENT ON COLUMN public.webhook_deliveries.changed_position IS 'Position of the last event of its stream';
+COMMENT ON COLUMN public.webhook_deliveries.changed_at IS 'When that was recorded';
+COMMENT ON COLUMN public.webhook_deliveries.attempts IS 'Attempts made, counted from 1 over redeliveries';
+COMMENT ON COLUMN public.webhook_deliveries.failures IS 'Failed attempts since it was last requested; probes of a paused endpoint do not count';
+COMMENT ON COLUMN public.webhook_deliveries.redeliveries IS 'How often it was requested again by hand';
+COMMENT ON COLUMN public.webhook_deliveries.next_attempt_at IS 'Not before; NULL when there is nothing more to send';
+COMMENT ON COLUMN public.webhook_deliveries.http_status IS 'Answer to the last attempt; NULL when there was none';
+COMMENT ON COLUMN public.webhook_deliveries.latency_ms IS 'Time the last attempt took';
+COMMENT ON COLUMN public.webhook_deliveries.finished_at IS 'When it was delivered, given up or skipped';
+COMMENT ON COLUMN public.webhook_deliveries.error IS 'What went wrong with the last attempt';
+COMMENT ON COLUMN public.webhook_deliveries.reason IS 'Why it was skipped, given up or requested again';
+CREATE TABLE public.webhook_endpoints (
+    endpoint text NOT NULL,
+    status text NOT NULL,
+    reason text,
+    changed_at timestamp with time zone NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT endpoint_status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'paused'::text, 'disabled'::text])))
+);
+COMMENT ON TABLE public.webhook_endpoints IS 'Endpoints that were ever paused or disabled, folded from endpoint.* events; others are active';
+COMMENT ON COLUMN public.webhook_endpoints.endpoint IS 'URL, normalised and without its query';
+COMMENT ON COLUMN public.webhook_endpoints.status IS 'active; paused: waits, but for a probe now and then; disabled: nothing is sent';
+COMMENT ON COLUMN public.webhook_endpoints.reason IS 'Why';
+COMMENT ON COLUMN public.webhook_endpoints.changed_at IS 'Since when';
+COMMENT ON COLUMN public.webhook_endpoints.version IS 'Version of the last event of its stream';
+CREATE TABLE public.webhook_secrets (
+    secret_id bigint NOT NULL,
+    scope text NOT NULL,
+    secret text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT scope_is_default_endpoint_or_key CHECK (((scope = 'default'::text) OR (scope ~~ 'endpoint:_%'::text) OR (scope ~~ 'key:_%'::text)))
+);
+COMMENT ON TABLE public.webhook_secrets IS 'Keys that sign webhooks; outside the log, which knows only that they were rotated';
+COMMENT ON COLUMN public.webhook_secrets.secret_id IS 'Number of the secret';
+COMMENT ON COLUMN public.webhook_secrets.scope IS 'default, endpoint:<endpoint>, or key:<name of an API key>';
+COMMENT ON COLUMN public.webhook_secrets.secret IS 'whsec_ and the key in base64';
+COMMENT ON COLUMN public.webhook_secrets.created_at IS 'When it was made';
+COMMENT ON COLUMN public.webhook_secrets.expires_at IS 'Signs beside its successor until then; NULL for the newest';
+ALTER TABLE public.webhook_secrets ALTER COLUMN secret_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.webhook_secrets_secret_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE ONLY public.agents
     ADD CONSTRAINT agents_pkey PRIMARY KEY (agent_id);
 ALTER TABLE ONLY public.api_key_hashes
@@ -915,6 +1132,10 @@ ALTER TABLE ONLY public.document_taxonomy
     ADD CONSTRAINT document_taxonomy_pkey PRIMARY KEY (doc_id, node_id);
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (doc_id);
+ALTER TABLE ONLY public.event_counts
+    ADD CONSTRAINT event_counts_pkey PRIMARY KEY (type, hour);
+ALTER TABLE ONLY public.event_totals
+    ADD CONSTRAINT event_totals_pkey PRIMARY KEY (type, rewound);
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY ("position");
 ALTER TABLE ONLY public.followers
@@ -939,6 +1160,10 @@ ALTER TABLE ONLY public.relay_lease
     ADD CONSTRAINT relay_lease_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY public.relays
     ADD CONSTRAINT relays_pkey PRIMARY KEY (relay_id);
+ALTER TABLE ONLY public.retention_marks
+    ADD CONSTRAINT retention_marks_pkey PRIMARY KEY (what);
+ALTER TABLE ONLY public.retention_totals
+    ADD CONSTRAINT retention_totals_pkey PRIMARY KEY (what);
 ALTER TABLE ONLY public.schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.schema_objects
@@ -949,6 +1174,8 @@ ALTER TABLE ONLY public.task_attempts
     ADD CONSTRAINT task_attempts_pkey PRIMARY KEY (task_id, attempt);
 ALTER TABLE ONLY public.task_counts
     ADD CONSTRAINT task_counts_pkey PRIMARY KEY (task_type, hour);
+ALTER TABLE ONLY public.task_totals
+    ADD CONSTRAINT task_totals_pkey PRIMARY KEY (task_type, rewound);
 ALTER TABLE ONLY public.task_types
     ADD CONSTRAINT task_types_pkey PRIMARY KEY (task_type, code_version);
 ALTER TABLE ONLY public.taxonomies
@@ -957,6 +1184,12 @@ ALTER TABLE ONLY public.taxonomy_edges
     ADD CONSTRAINT taxonomy_edges_pkey PRIMARY KEY (taxonomy_version, parent_id, child_id);
 ALTER TABLE ONLY public.taxonomy_nodes
     ADD CONSTRAINT taxonomy_nodes_pkey PRIMARY KEY (taxonomy_version, node_id);
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (delivery_id);
+ALTER TABLE ONLY public.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (endpoint);
+ALTER TABLE ONLY public.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (secret_id);
 ALTER TABLE ONLY public.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (worker_id);
 CREATE INDEX agents_created_position ON public.agents USING btree (created_position DESC);
@@ -996,10 +1229,24 @@ CREATE INDEX events_by_hand ON public.events USING btree ("position") WHERE ((ty
 COMMENT ON INDEX public.events_by_hand IS 'What people did, newest first: the view audit_log';
 CREATE INDEX events_of_request ON public.events USING btree (correlation_id) WHERE ((type = 'task.enqueued'::text) AND (correlation_id IS NOT NULL));
 COMMENT ON INDEX public.events_of_request IS 'Tasks that one request (X-Request-ID) enqueued';
+CREATE INDEX events_retained ON public.events USING btree (((data ->> 'what'::text)), (((data ->> 'up_to_position'::text))::bigint)) WHERE (type = 'retention.applied'::text);
+COMMENT ON INDEX public.events_retained IS 'Batches of retention, by kind of rows and how far they reach';
+CREATE INDEX events_retention ON public.events USING btree ("position") WHERE (type = 'retention.applied'::text);
+COMMENT ON INDEX public.events_retention IS 'Batches of retention, by position';
 CREATE INDEX events_tasks_of_agents ON public.events USING btree (((data ->> 'subject'::text)), "position") WHERE ((type = 'task.enqueued'::text) AND ((data ->> 'subject'::text) ~~ 'agent:%'::text));
 COMMENT ON INDEX public.events_tasks_of_agents IS 'Tasks of an agent, also of one that is gone';
+CREATE INDEX events_webhook_failures ON public.events USING btree (((data ->> 'task_id'::text))) WHERE (type = 'webhook.attempt_failed'::text);
+COMMENT ON INDEX public.events_webhook_failures IS 'Failed attempts of webhooks, by task';
+CREATE INDEX events_webhook_sequence ON public.events USING btree (((data ->> 'endpoint'::text)), (((data ->> 'sequence'::text))::bigint)) WHERE (type = 'webhook.requested'::text);
+COMMENT ON INDEX public.events_webhook_sequence IS 'Numbers that webhooks took, by endpoint';
+CREATE INDEX events_with_webhook ON public.events USING btree (stream_id) WHERE ((type = 'task.enqueued'::text) AND (data ? 'webhook_url'::text));
+COMMENT ON INDEX public.events_with_webhook IS 'Tasks that named a webhook_url';
+CREATE INDEX idempotency_keys_created_at ON public.idempotency_keys USING btree (created_at);
+COMMENT ON INDEX public.idempotency_keys_created_at IS 'Oldest first, for retention';
 CREATE UNIQUE INDEX one_current_version_per_task_type ON public.task_types USING btree (task_type) WHERE current;
 COMMENT ON INDEX public.one_current_version_per_task_type IS 'Each task type has one version that gives the defaults';
+CREATE UNIQUE INDEX one_newest_secret_per_scope ON public.webhook_secrets USING btree (scope) WHERE (expires_at IS NULL);
+COMMENT ON INDEX public.one_newest_secret_per_scope IS 'Of each scope one secret is the newest';
 CREATE INDEX task_attempts_errors ON public.task_attempts USING btree (fingerprint, ended_position) INCLUDE (task_id, outcome) WHERE (fingerprint IS NOT NULL);
 COMMENT ON INDEX public.task_attempts_errors IS 'Failed attempts by group, without a look at the table';
 CREATE INDEX task_attempts_positions ON public.task_attempts USING brin (queued_position, started_position, ended_position) WITH (pages_per_range='16', autosummarize='on');
@@ -1008,12 +1255,22 @@ CREATE INDEX taxonomy_edges_child ON public.taxonomy_edges USING btree (taxonomy
 COMMENT ON INDEX public.taxonomy_edges_child IS 'Parents of a node';
 CREATE INDEX taxonomy_nodes_node_id ON public.taxonomy_nodes USING btree (node_id);
 COMMENT ON INDEX public.taxonomy_nodes_node_id IS 'The versions that have a node';
+CREATE INDEX webhook_deliveries_endpoint ON public.webhook_deliveries USING btree (endpoint, requested_position);
+CREATE INDEX webhook_deliveries_next ON public.webhook_deliveries USING btree (next_attempt_at) WHERE (status = 'pending'::text);
+CREATE INDEX webhook_deliveries_pending ON public.webhook_deliveries USING btree (endpoint, sequence) WHERE (status = 'pending'::text);
+CREATE INDEX webhook_deliveries_requested ON public.webhook_deliveries USING btree (requested_position);
+CREATE INDEX webhook_deliveries_task ON public.webhook_deliveries USING btree (task_id);
+CREATE INDEX webhook_secrets_expiring ON public.webhook_secrets USING btree (scope, expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX workers_live ON public.workers USING btree (worker_id) WHERE (status = 'live'::text);
+COMMENT ON INDEX public.workers_live IS 'Workers that live, among all that ever did';
 CREATE TRIGGER fence_append BEFORE INSERT ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.fence_append();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER fence_append;
 CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_agents();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_agents;
 CREATE TRIGGER project_coverage AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_coverage();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_coverage;
+CREATE TRIGGER project_endpoints AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_endpoints();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_endpoints;
 CREATE TRIGGER project_followers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_followers();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_followers;
 CREATE TRIGGER project_keys AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_keys();
@@ -1026,10 +1283,14 @@ CREATE TRIGGER project_stream_heads AFTER INSERT ON public.events REFERENCING NE
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_stream_heads;
 CREATE TRIGGER project_tasks AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_tasks();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_tasks;
+CREATE TRIGGER project_webhooks AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_webhooks();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_webhooks;
 CREATE TRIGGER project_workers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_workers();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_workers;
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER refuse_change;
+CREATE TRIGGER then_project_retention AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_retention();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER then_project_retention;
 ALTER TABLE ONLY public.taxonomy_edges
     ADD CONSTRAINT child_is_a_node FOREIGN KEY (taxonomy_version, child_id) REFERENCES public.taxonomy_nodes(taxonomy_version, node_id);
 ALTER TABLE ONLY public.chunks
