@@ -8,10 +8,10 @@ remembers of it. A task type of its own has a mistake in it: it reads some packa
 shows what a failure leaves behind and how it is run again from a debug bundle.
 
 It promises to be repeatable: node and document ids are derived from names, agents are found by theirs, so a
-second run adds tasks and nothing else. It knows the service by its HTTP interface alone and imports
-nothing of it but base modules.
+second run adds tasks and what is told of them, nothing else. It knows the service by its HTTP interface
+alone and imports nothing of it but base modules, and the receiver of webhooks that anybody may try.
 
 Modules: taxonomy and documents (pure: what is sent), scenario (which agents), client (HTTP), watch (live
 progress), run (the order of things), screen (how it looks), commands; handlers (the task with the mistake,
-for workers to import), packages (what it is given), failure (how the demo runs it).
+for workers to import), packages (what it is given), failure (how the demo runs it), webhook (who is told).
 """

@@ -40,7 +40,7 @@ def demo(context: Context, url: str | None, key: str | None) -> None:
     if not found:
         raise Invalid(
             "The demo needs an API key.",
-            hint="Make one with: annals keys create demo --scopes read,write; then pass it with --key.",
+            hint="Make one with: annals keys create demo --scope write; then pass it with --key.",
         )
     address = url or f"http://{reachable(settings.api.host)}:{settings.api.port}"
     completed = asyncio.run(show(address, found, advice(settings, address, found)))
@@ -71,6 +71,8 @@ def advice(settings: Settings, url: str, key: str) -> list[tuple[str, str]]:
         ("Measure again", f"curl -s {header} -X POST {api}/agents/{{agent_id}}/coverage/refresh"),
         ("Watch the log", f"curl -sN {header} '{api}/events/stream?after=0'"),
         ("The same life in SQL", f'{annals} psql -c "{queries.load(__package__).life}"'),
+        ("See who was told", f"{annals} webhooks deliveries"),
+        ("Receive webhooks of your own", f"{annals} webhooks listen --port 9000"),
         ("Look into the failure", f"{annals} audit replay {{failed_id}}"),
         ("Put all of it into one file", f"{annals} audit bundle {{failed_id}}"),
         ("Run it again from that, anywhere", f"{program} replay-local {{failed_id}}.bundle.zip"),

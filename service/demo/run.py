@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.demo import documents, failure, report, taxonomy
+from service.demo import documents, failure, report, taxonomy, webhook
 from service.demo.client import Client, Refused
 from service.demo.scenario import AGENTS, Plan
 from service.demo.screen import Screen
@@ -46,7 +46,9 @@ async def run(client: Client, screen: Screen, advice: Sequence[tuple[str, str]])
     await _import_documents(client, screen, tree)
     agents = await _find_agents(client, screen, tree)
     screen.heading("Measuring coverage in the background")
-    runs = await _measure(client, screen, agents)
+    async with webhook.listening(client) as hook:
+        runs = await _measure(client, screen, agents, hook)
+        await _tell(screen, hook, runs)
     measured = [await _outcome(client, agent, run) for agent, run in zip(agents, runs, strict=True)]
     screen.heading("How much of each part is backed by documents")
     screen.table(report.RESULTS, [report.result(m.agent, m.run, m.result) for m in measured])
@@ -108,13 +110,16 @@ async def _find_agent(client: Client, plan: Plan, tree: Tree) -> dict[str, Any]:
     return agent
 
 
-async def _measure(client: Client, screen: Screen, agents: Sequence[dict[str, Any]]) -> list[Run]:
-    """Enqueue one refresh for each agent and watch them to their end."""
+async def _measure(
+    client: Client, screen: Screen, agents: Sequence[dict[str, Any]], hook: webhook.Hook
+) -> list[Run]:
+    """Enqueue one refresh for each agent, to be told to the hook, and watch them to their end."""
     # The stream is open before there is anything to hear, so that nothing is missed.
     async with client.stream("/events/stream", type="task.*") as messages:
         runs = []
         for agent in agents:
-            task = await client.post(f"/agents/{agent['agent_id']}/coverage/refresh", {"background": True})
+            path = f"/agents/{agent['agent_id']}/coverage/refresh"
+            task = await hook.enqueue(client, path, {"background": True})
             runs.append(Run(agent["name"], task["task_id"]))
         with screen.bars(runs) as bars:
             try:
@@ -126,6 +131,15 @@ async def _measure(client: Client, screen: Screen, agents: Sequence[dict[str, An
                         "" if run.is_over else "no worker has finished it; is one running?"
                     )
     return runs
+
+
+async def _tell(screen: Screen, hook: webhook.Hook, runs: Sequence[Run]) -> None:
+    """Say what came to the receiver; nothing where the service may not call this machine."""
+    over = sum(run.is_over for run in runs)
+    if hook.url and over:
+        with screen.step("Webhooks") as said:
+            is_good, text = await hook.story(over)
+            said += [text, "" if is_good else "✗"]
 
 
 async def _outcome(client: Client, agent: dict[str, Any], run: Run) -> Measured:

@@ -45,7 +45,10 @@ class Screen:
 
     @contextmanager
     def step(self, doing: str) -> Iterator[list[str]]:
-        """Show that something is being done, then the time it took and the words put into the list."""
+        """Show that something is being done, then the time it took and the words put into the list.
+
+        A second word is a mark other than that of success.
+        """
         said: list[str] = []
         began = time.perf_counter()
         with self.console.status(Text(f"{doing} …", style="dim"), spinner="dots", spinner_style=ACCENT):
@@ -56,7 +59,8 @@ class Screen:
         line.add_column(width=76, overflow="fold")
         line.add_column(justify="right", width=8)
         took = f"{time.perf_counter() - began:.2f} s"
-        line.add_row(Text("✓", style="green"), Text(doing, style="bold"), said[0], Text(took, style="dim"))
+        mark = Text(said[1], style="red") if any(said[1:]) else Text("✓", style="green")
+        line.add_row(mark, Text(doing, style="bold"), said[0], Text(took, style="dim"))
         self.console.print(line)
 
     @contextmanager

@@ -27,6 +27,8 @@ def test_the_demo_does_the_main_job_and_may_be_repeated(database: str) -> None:
     assert first.returncode == 0, first.stdout + first.stderr
     for name in NAMES:
         assert f"{name}: completed in" in first.stdout
+    assert "4 of 4 came to http://127.0.0.1:" in first.stdout
+    assert "signatures verified, numbers 1-4" in first.stdout
     for said in ("task.enqueued", "task.started", "task.completed", "curl -s", "psql -c", "/docs"):
         assert said in first.stdout, said
     assert "ValueError: invalid literal for int() with base 10" in first.stdout
@@ -79,6 +81,23 @@ def test_where_no_worker_has_the_failing_task_the_demo_leaves_it_out(database: s
             service.terminate()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "with a mistake in it" not in done.stdout and "audit bundle" not in done.stdout
+
+
+def test_a_key_that_may_not_make_a_secret_is_told_that_nothing_is_verified(database: str) -> None:
+    made = annals("keys", "create", "demo", "--scope", "write", dsn=database)
+    key = made.stdout.split()[-1]
+    environment = dict(os.environ) | {"DATABASE_URL": database, "ANNALS_ENV": "test"}
+    command = [sys.executable, "-m", "service", "up"]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout is not None
+            url = next(line.split("http")[1].split()[0] for line in service.stdout if "API" in line)
+            next(line for line in service.stdout if "Ready" in line)
+            done = annals("demo", "--url", f"http{url}", "--key", key)
+        finally:
+            service.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "signatures unverified, numbers 1-4" in done.stdout
 
 
 def test_without_a_service_the_demo_says_how_to_start_one() -> None:
