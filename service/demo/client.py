@@ -102,5 +102,5 @@ async def _refusal(method: str, path: str, response: aiohttp.ClientResponse) -> 
         said = f"{response.status} {response.reason}"
     hint = ""
     if response.status in (401, 403):
-        hint = "Make a key that may: annals keys create demo --scopes read,write; then pass it with --key."
+        hint = "Make a key that may: annals keys create demo --scope write; then pass it with --key."
     return Refused(f"{method} {path}: {said}", hint=hint, answer=response.status)

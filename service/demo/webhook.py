@@ -73,8 +73,8 @@ class Hook:
         numbers = sorted(arrival.sequence or 0 for arrival in self.arrivals)
         if not numbers:
             return False, f"none of {number} came to {self.url}; is a relay running?"
-        text = f"{len(numbers)} of {number} came to {self.url}, signatures {', '.join(verdicts)}, "
-        text += f"numbers {spell((numbers[0], numbers[-1]))}"
+        text = f"{len(numbers)} of {number} came to {self.url}: signatures {', '.join(verdicts)}, "
+        text += f"no. {spell((numbers[0], numbers[-1]))}"
         return len(numbers) >= number and TAKEN.issuperset(verdicts), text
 
 

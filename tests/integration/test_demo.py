@@ -28,7 +28,7 @@ def test_the_demo_does_the_main_job_and_may_be_repeated(database: str) -> None:
     for name in NAMES:
         assert f"{name}: completed in" in first.stdout
     assert "4 of 4 came to http://127.0.0.1:" in first.stdout
-    assert "signatures verified, numbers 1-4" in first.stdout
+    assert "signatures verified, no. 1-4" in first.stdout
     for said in ("task.enqueued", "task.started", "task.completed", "curl -s", "psql -c", "/docs"):
         assert said in first.stdout, said
     assert "ValueError: invalid literal for int() with base 10" in first.stdout
@@ -97,7 +97,7 @@ def test_a_key_that_may_not_make_a_secret_is_told_that_nothing_is_verified(datab
         finally:
             service.terminate()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "signatures unverified, numbers 1-4" in done.stdout
+    assert "signatures unverified, no. 1-4" in done.stdout
 
 
 def test_without_a_service_the_demo_says_how_to_start_one() -> None:
