@@ -136,6 +136,15 @@ def test_a_bad_line_is_named_and_what_came_before_stays(filled: str, text: str, 
     assert count == 1 + text.count('"noop"')
 
 
+def test_a_file_whose_webhook_may_not_be_called_is_refused(filled: str) -> None:
+    for url in ("http://127.0.0.1.evil.example/", "https://10.0.0.1/hook", "https://a:b@example.com/"):
+        text = json.dumps({"task_type": "noop", "webhook_url": url})
+        done = annals(filled, "tasks", "enqueue", "-", given=text)
+        assert done.returncode == 2 and "Bad webhook_url" in done.stderr, done
+    local = json.dumps({"task_type": "noop", "webhook_url": "http://localhost:9000/hook"})
+    assert annals(filled, "tasks", "enqueue", "-", given=local).returncode == 0
+
+
 def test_cancel_and_retry_end_with_a_code_that_tells_the_worst(filled: str) -> None:
     assert (
         lines(annals(filled, "tasks", "cancel", "task-a", "--reason", "enough", "--json"))[0]["outcome"]

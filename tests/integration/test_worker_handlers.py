@@ -268,6 +268,19 @@ async def test_a_retried_handler_does_not_enqueue_twice(database: str) -> None:
         assert await bench.count("task.enqueued") == 4
 
 
+async def test_a_handler_may_not_send_webhooks_inwards(database: str) -> None:
+    registry = Registry()
+
+    @registry.task("ask", max_attempts=1)
+    async def ask(ctx: Context[Any]) -> None:
+        await ctx.enqueue("ask", {}, webhook_url="https://169.254.169.254/latest")
+
+    async with running(database, registry) as bench:
+        failed = await bench.until(await bench.enqueue("ask"), "task.failed")
+        assert "Bad webhook_url" in failed.data["error_message"]
+        assert await bench.count("task.enqueued") == 1
+
+
 async def test_a_result_that_cannot_be_kept_fails_the_task_for_good(database: str) -> None:
     registry = Registry()
     results: dict[str, Any] = {"big": "x" * 300_000, "set": {1}, "nan": float("nan"), "nul": "a\0b"}
