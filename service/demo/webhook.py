@@ -30,7 +30,7 @@ class Hook:
         self._keys: Sequence[bytes] = ()
         self._came = asyncio.Event()
 
-    async def of(self, endpoint: str, anew: bool = False) -> Sequence[bytes]:
+    async def of(self, endpoint: str, doubtful: str | None = None) -> Sequence[bytes]:
         """The keys to verify with; none when the API key may not make a secret."""
         return self._keys
 

@@ -17,7 +17,6 @@ from service.receiver.ledger import spell
 from service.receiver.secrets import GivenKeys, StoredKeys
 from service.receiver.server import Keys, Receiver
 from service.store.console import opened
-from service.store.deliveries import DeliveryStore
 
 STATUS = click.IntRange(200, 599)
 UNVERIFIED = "Nothing is verified: no --secret was given, and there is no database yet (annals up makes one)."
@@ -152,7 +151,7 @@ async def _keys(context: Context, dsn: str | None, given: GivenKeys) -> AsyncIte
         if dsn is not None:
             with contextlib.suppress(DatabaseUnavailable):
                 db = await stack.enter_async_context(opened(context.settings, dsn))
-                keys = StoredKeys(DeliveryStore(db))
+                keys = StoredKeys(db)
                 # Here a schema of another release is told; later it would be an error for each arrival.
                 await keys.of("")
         if keys is given and not await given.of(""):

@@ -24,8 +24,8 @@ GOODBYE_SECONDS = 1.0
 class Keys(Protocol):
     """Where the keys of an endpoint come from."""
 
-    async def of(self, endpoint: str, anew: bool = False) -> Sequence[bytes]:
-        """Those in force; none when nothing is known. `anew`: what was found before did not fit."""
+    async def of(self, endpoint: str, doubtful: str | None = None) -> Sequence[bytes]:
+        """Those in force; none when nothing is known. `doubtful`: id of a delivery that no key fits."""
 
 
 class Receiver:
@@ -73,7 +73,7 @@ class Receiver:
         return web.Response(status=arrival.answered or 503)
 
     async def _judged(self, request: web.Request, body: bytes) -> Arrival:
-        endpoint = f"{request.scheme}://{request.host.lower().removesuffix(':80')}{request.path}"
+        endpoint = f"{request.scheme}://{request.host.lower().removesuffix(':80')}{request.rel_url.raw_path}"
         delivery_id = request.headers.get("webhook-id", "")
         number, verdict = sequence_of(request.headers), await self._verdict(endpoint, request, body)
         if verdict in TAKEN:
@@ -102,7 +102,8 @@ class Receiver:
         verdict = judge(request.headers, body, await self._keys.of(endpoint), now)
         if verdict in ("bad signature", "unverified"):
             # The secret may have been made, or rotated, since it was looked up.
-            verdict = judge(request.headers, body, await self._keys.of(endpoint, anew=True), now)
+            doubtful = request.headers.get("webhook-id", "")
+            verdict = judge(request.headers, body, await self._keys.of(endpoint, doubtful), now)
         return verdict
 
     def _count(self, arrival: Arrival) -> None:
