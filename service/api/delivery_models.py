@@ -17,7 +17,7 @@ from service.store.delivery_lists import HEADERS, Delivery, DeliveryAttempt
 Status = Literal["pending", "delivered", "abandoned", "skipped"]
 Replayable = Literal["delivered", "abandoned", "skipped", "unknown"]
 MOST_REPLAYED = 1000
-Url = Annotated[str, Field(pattern=r"^(?i:https?)://\S+$", max_length=2000)]
+Url = Annotated[str, Field(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$", max_length=2000)]
 
 
 class DeliveryPath(Model):

@@ -97,7 +97,7 @@ def _run(context: Context, dsn: str, stretch: Stretch, *, dry_run: bool) -> int:
     async def main(stop: asyncio.Event) -> int:
         async with opened(context.settings, dsn) as db:
             await stretch.settle(db)
-            is_done = await _go(context, db, stretch, stop, dry_run)
+            is_done = await go(context, db, stretch, stop, dry_run)
         _show(context, stretch, dry_run)
         if not is_done:
             context.say(f"Interrupted. Go on with: --from {stretch.reached} --to {stretch.until}")
@@ -106,7 +106,7 @@ def _run(context: Context, dsn: str, stretch: Stretch, *, dry_run: bool) -> int:
     return lifecycle.run(main)
 
 
-async def _go(context: Context, db: Database, stretch: Stretch, stop: asyncio.Event, dry_run: bool) -> bool:
+async def go(context: Context, db: Database, stretch: Stretch, stop: asyncio.Event, dry_run: bool) -> bool:
     """Batch by batch to the end, each done whole or not at all; False when a signal came in between."""
     stretch.reached = stretch.after
     stretch.counts.clear()

@@ -7,7 +7,7 @@ import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ import asyncpg
 import psycopg
 import pytest
 
+from service.cli import Context
+from service.store.pool import Database
+from service.webhooks import replay_command
 from tests.deliveries import HOOK, Post
 from tests.listening import Listener, listening
 
@@ -124,6 +127,39 @@ async def test_a_replay_counts_asks_and_sends(database: str, post: Post) -> None
     assert await post.db.fetchval(pending) == 3
     beyond = await annals(database, "replay", "--from", "0", "--to", "99999999", "--dry-run")
     assert beyond.code == 2 and "no position" in beyond.err
+
+
+class StopsAfter(asyncio.Event):
+    """A signal that comes after so many looks for it."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def is_set(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+async def test_an_interrupted_replay_has_done_whole_batches_and_goes_on_from_there(
+    database: str, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_command, "BATCH", 2)
+    ids = await post.end_tasks(5)
+    await post.deliver(*ids)
+    context = Context({"environment": "test"}, lambda home: nullcontext(""))
+    pending = (
+        "SELECT array_agg(delivery_id ORDER BY sequence) FROM webhook_deliveries WHERE status = 'pending'"
+    )
+    async with await Database.open(context.settings.database, database) as db:
+        stretch = replay_command.Stretch(0, None, None, None, "interrupted")
+        await stretch.settle(db)
+        assert not await replay_command.go(context, db, stretch, StopsAfter(1), dry_run=False)
+        assert await post.db.fetchval(pending) == ids[:2] and stretch.counts.total() == 2
+        rest = replay_command.Stretch(stretch.reached, stretch.until, None, None, None)
+        await rest.settle(db)
+        assert await replay_command.go(context, db, rest, asyncio.Event(), dry_run=False)
+        assert await post.db.fetchval(pending) == ids and rest.counts.total() == 3
 
 
 async def test_at_a_terminal_it_asks_before_it_sends(database: str, post: Post) -> None:
