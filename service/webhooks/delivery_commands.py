@@ -23,8 +23,7 @@ from service.store.pool import Database
 
 PAGE = 500
 LONGEST_BODY = 2000
-LIST_COLUMNS = ["delivery_id", "sequence", "status", "attempts", "task_id", "endpoint", "next_attempt_at"]
-LIST_COLUMNS += ["created_at", "note"]
+LIST_COLUMNS = ["delivery_id", "sequence", "status", "attempts", "task_id", "endpoint", "created_at", "note"]
 ATTEMPT_COLUMNS = ["attempt", "at", "outcome", "http_status", "error", "latency_ms", "next_delay_ms"]
 
 
@@ -134,17 +133,10 @@ async def _collect(lists: DeliveryLists, only: DeliveryFilter, limit: int) -> li
 
 
 def _line(row: Delivery) -> Sequence[Any]:
-    times = short(row.next_attempt_at), short(row.created_at)
-    return (
-        row.delivery_id,
-        row.sequence,
-        row.status,
-        row.attempts,
-        row.task_id,
-        row.endpoint,
-        *times,
-        row.trouble,
-    )
+    due_at = f"next at {short(row.next_attempt_at)}" if row.attempts and row.next_attempt_at else ""
+    note = "; ".join(part for part in (row.trouble, due_at) if part)
+    place = row.task_id, row.endpoint, short(row.created_at)
+    return row.delivery_id, row.sequence, row.status, row.attempts, *place, note
 
 
 def _shortened(body: str | None) -> str:
