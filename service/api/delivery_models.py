@@ -48,6 +48,7 @@ class DeliveryModel(Answer):
     event_position: int = Field(description="Place in the log of that event; `position` in the body.")
     url: str
     endpoint: str = Field(description="The URL, normalised and without its query.")
+    endpoint_status: Literal["active", "paused", "disabled"]
     sequence: int | None = Field(description="The header `webhook-sequence`; null for a skipped one.")
     status: Status
     attempts: int

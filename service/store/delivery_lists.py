@@ -46,14 +46,16 @@ class Delivery:
     finished_at: datetime | None
     api_key: str | None
     correlation_id: str | None
+    endpoint_status: str
 
     @property
     def trouble(self) -> str:
         """Why it is not delivered, as far as is known; empty when it is, or nothing went wrong."""
         if self.status != "pending":
             return "" if self.status == "delivered" else self.reason or ""
+        endpoint = "" if self.endpoint_status == "active" else f"its endpoint is {self.endpoint_status}"
         answer = f"HTTP {self.http_status}" if self.http_status else ""
-        return ", ".join(part for part in (answer, self.error) if part)
+        return ", ".join(part for part in (endpoint, answer, self.error) if part)
 
 
 @dataclass(frozen=True, slots=True)

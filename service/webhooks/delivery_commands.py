@@ -133,7 +133,8 @@ async def _collect(lists: DeliveryLists, only: DeliveryFilter, limit: int) -> li
 
 
 def _line(row: Delivery) -> Sequence[Any]:
-    due_at = f"next at {short(row.next_attempt_at)}" if row.attempts and row.next_attempt_at else ""
+    waits = row.attempts and row.next_attempt_at and row.endpoint_status == "active"
+    due_at = f"next at {short(row.next_attempt_at)}" if waits else ""
     note = "; ".join(part for part in (row.trouble, due_at) if part)
     place = row.task_id, row.endpoint, short(row.created_at)
     return row.delivery_id, row.sequence, row.status, row.attempts, *place, note

@@ -205,6 +205,8 @@ async def test_endpoints_tell_what_waits_and_what_failed(api: Api, post: Post) -
     await post.end_tasks(1, ELSEWHERE)
     changed = await api.call("POST", "/webhooks/endpoints/pause", {"endpoint": HOOK, "reason": "they deploy"})
     assert changed.json == {"endpoint": HOOK, "status": "paused", "changed": True}
+    waiting = (await api.call("GET", f"/deliveries?endpoint={HOOK}&status=pending")).json["items"]
+    assert {each["endpoint_status"] for each in waiting} == {"paused"}
     elsewhere, hook = (await api.call("GET", "/webhooks/endpoints")).json["items"]
     assert (hook["endpoint"], hook["status"], hook["reason"]) == (HOOK, "paused", "they deploy")
     assert (hook["pending"], hook["last_sequence"], hook["failures_last_hour"]) == (2, 3, 1)

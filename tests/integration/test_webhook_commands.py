@@ -215,6 +215,7 @@ async def test_endpoints_are_listed_paused_resumed_and_disabled(database: str, p
         1,
     )
     assert "they deploy" in (await annals(database, "endpoints")).out
+    assert "its endpoint is paused, HTTP 503" in (await annals(database, "deliveries")).out
     assert "changed" in (await annals(database, "resume", HOOK)).out
     assert "unchanged" in (await annals(database, "resume", HOOK)).out
     assert "disabled" in (await annals(database, "disable", HOOK)).out
