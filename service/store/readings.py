@@ -156,7 +156,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class LastHour:
-    """What ended since the hour before this one began, and attempts of webhooks."""
+    """What ended since the hour before this one began, attempts of webhooks; workers lost in ten minutes."""
 
     since: datetime
     completed: int
