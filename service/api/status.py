@@ -16,6 +16,7 @@ from service.store.readings import (
     PausedQueue,
     QueueReading,
     RelayReading,
+    RetentionReading,
     ScheduleReading,
     WorkerReading,
 )
@@ -36,9 +37,10 @@ class StatusModel(Answer):
     queues: list[QueueReading]
     paused: list[PausedQueue]
     schedules: list[ScheduleReading]
-    open_deliveries: int = Field(description="Webhooks to send; counted up to 5000.")
+    open_deliveries: int = Field(description="Webhooks to send; counted up to 2000.")
     oldest_delivery_seconds: float
     endpoints: list[EndpointReading] = Field(description="Those that are paused or disabled.")
+    retention: list[RetentionReading]
     last_hour: LastHour
     errors: list[ErrorGroup] = Field(description="The last groups of errors of 24 hours.")
     log: LogReading

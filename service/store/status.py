@@ -25,6 +25,7 @@ from service.store.readings import (
     QueueReading,
     Reading,
     RelayReading,
+    RetentionReading,
     ScheduleReading,
     TaskTotals,
     WorkerReading,
@@ -32,13 +33,13 @@ from service.store.readings import (
 
 STORE = load(__package__)
 SQL = load(__package__, "queries/status")
-COUNTED = 5_000
+COUNTED = 2_000
 # With a mark this near, the exact depth takes milliseconds; marks are written every 2000 positions.
 NEAR_POSITIONS = 4_000
 LAST_ERRORS = 5
 AS_READ = (
     *("workers", "relays", "term", "followers", "queues", "paused", "schedules"),
-    *("open_deliveries", "oldest_delivery_seconds", "endpoints", "log"),
+    *("open_deliveries", "oldest_delivery_seconds", "endpoints", "retention", "log"),
 )
 
 Row = TypeVar("Row")
@@ -66,6 +67,7 @@ class Status:
     open_deliveries: int
     oldest_delivery_seconds: float
     endpoints: list[EndpointReading]
+    retention: list[RetentionReading]
     last_hour: LastHour
     errors: list[ErrorGroup]
     log: LogReading
@@ -125,6 +127,7 @@ async def _read(db: Querying) -> Reading:
         open_deliveries=deliveries["open"] if deliveries else 0,
         oldest_delivery_seconds=deliveries["oldest_seconds"] if deliveries else 0.0,
         endpoints=await _all(db, EndpointReading, SQL.endpoints),
+        retention=await _all(db, RetentionReading, SQL.retention),
         log=log,
     )
 

@@ -124,7 +124,7 @@ async def scrapes(dsn: str) -> None:
 async def each_question(db: Connection) -> None:
     settled = await db.fetchval("SELECT stable_position()")
     for name, text in sorted(queries("service.store", "queries/status").texts.items()):
-        given = {"log": [settled], "depth": [settled], "lanes": [5000], "deliveries": [5000]}.get(name, [])
+        given = {"log": [settled], "depth": [settled], "lanes": [2000], "deliveries": [2000]}.get(name, [])
 
         async def ask(text: str = text, given: list[int] = given) -> None:
             await db.fetch(text, *given)
