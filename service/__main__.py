@@ -27,6 +27,7 @@ COMMANDS = {
     "relay": "service.relay.commands:relay",
     "retention": "service.audit.retention_commands:retention",
     "schedules": "service.relay.schedule_commands:schedules",
+    "status": "service.store.status_command:status",
     "tasks": "service.store.commands:tasks",
     "up": "service.up.commands:up",
     "webhooks": "service.webhooks.commands:webhooks",

@@ -17,6 +17,7 @@ from service.api import (
     metrics,
     retention,
     schedules,
+    status,
     streams,
     tasks,
     webhooks,
@@ -45,7 +46,7 @@ SERVICES = web.AppKey("services", Services)
 ROUTES: list[Route] = [
     *(*tasks.ROUTES, *biography.ROUTES, *streams.ROUTES, *events.ROUTES, *schedules.ROUTES),
     *(*error_routes.ROUTES, *diff_routes.ROUTES, *fleet.ROUTES, *health.ROUTES, *metrics.ROUTES),
-    *(*deliveries.ROUTES, *webhooks.ROUTES, *retention.ROUTES),
+    *(*status.ROUTES, *deliveries.ROUTES, *webhooks.ROUTES, *retention.ROUTES),
 ]
 
 
@@ -65,6 +66,7 @@ def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell:
         feed=Feed(log, wakeups.subscribe("annals_events")),
         schema=SchemaCheck(db.dsn),
         watchdog=watchdog,
+        status=StatusStore(db),
         metrics=Metrics(StatusStore(db), watchdog),
     )
 

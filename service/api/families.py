@@ -54,6 +54,7 @@ def families(reading: Reading) -> Iterator[Metric]:
     yield from _relays(reading)
     yield from _log(reading)
     yield from _schedules(reading)
+    yield from _retention(reading)
     build = {"version": __version__, "python": platform.python_version()}
     yield InfoMetricFamily(
         "annals_build", "Versions in use.", value=build | {"postgres": reading.log.server_version}
@@ -85,7 +86,7 @@ def _tasks(reading: Reading) -> Iterator[Metric]:
 
 def _queues(reading: Reading) -> Iterator[Metric]:
     labels, queues = ("queue", "class"), reading.queues
-    at_least = "; of each lane at least 5000 are told apart, and all while depth marks are near."
+    at_least = "; of each lane at least 2000 are told apart, and all while depth marks are near."
     claimable = {(each.queue, each.task_class): each.claimable for each in queues}
     waiting = {(each.queue, each.task_class): each.waiting for each in queues}
     running = {(each.queue, each.task_class): each.running for each in queues if each.running is not None}
@@ -133,7 +134,7 @@ def _webhooks(reading: Reading) -> Iterator[Metric]:
     yield _histogram(
         "annals_webhook_latency_seconds", "Time that attempts took.", ("outcome",), latencies, reading
     )
-    told = "Webhooks that wait to be sent, or sent again; counted up to 5000."
+    told = "Webhooks that wait to be sent, or sent again; counted up to 2000."
     yield _gauge("annals_webhooks_open", told, (), {(): reading.open_deliveries})
     told = "Age of the oldest of them."
     yield _gauge("annals_webhooks_oldest_open_seconds", told, (), {(): reading.oldest_delivery_seconds})
@@ -171,6 +172,13 @@ def _log(reading: Reading) -> Iterator[Metric]:
     yield _gauge("annals_log_bytes", "Size of the log with its indexes.", (), {(): log.bytes})
     told = "Age of the oldest open transaction that has appended: it holds every follower."
     yield _gauge("annals_log_open_append_seconds", told, (), {(): log.held_seconds})
+
+
+def _retention(reading: Reading) -> Iterator[Metric]:
+    removed = {(each.what,): each.removed for each in reading.retention}
+    yield _counter("annals_retention_removed", "Rows removed.", ("what",), removed)
+    last = {(each.what,): each.last_seconds for each in reading.retention}
+    yield _gauge("annals_retention_last_removal_seconds", "Age of the last removal.", ("what",), last)
 
 
 def _schedules(reading: Reading) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from service.store.doorbell import Doorbell
     from service.store.fleet import FleetStore
     from service.store.pool import Database
+    from service.store.status import StatusStore
     from service.store.tasks import TaskStore
     from service.store.wakeups import Wakeups
     from service.watchdog import Watchdog
@@ -36,4 +37,5 @@ class Services:
     feed: "Feed"
     schema: "SchemaCheck"
     watchdog: "Watchdog"
+    status: "StatusStore"
     metrics: "Metrics"

@@ -120,6 +120,15 @@ class PausedQueue:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionReading:
+    """Rows of a kind that retention ever removed, and how long ago it last did."""
+
+    what: str
+    removed: int
+    last_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogReading:
     """The log: its head, how far it is settled and who holds it back, its size, the last depth mark."""
 
@@ -151,12 +160,13 @@ class Reading:
     open_deliveries: int
     oldest_delivery_seconds: float
     endpoints: Sequence[EndpointReading]
+    retention: Sequence[RetentionReading]
     log: LogReading
 
 
 @dataclass(frozen=True, slots=True)
 class LastHour:
-    """What ended since the hour before this one began, and attempts of webhooks."""
+    """What ended since the hour before this one began, attempts of webhooks; workers lost in ten minutes."""
 
     since: datetime
     completed: int

@@ -5,11 +5,13 @@ end of the log; while the relay that writes them is away or behind, at most `COU
 counted, which is enough to see that there are too many.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
+from service import __version__
 from service.model.error_group import ErrorGroup
+from service.store.alarms import Alarm, alarms
 from service.store.error_groups import RECENT, ErrorFilter, ErrorStore
 from service.store.pool import Database, Querying, Session
 from service.store.queries import load
@@ -23,6 +25,7 @@ from service.store.readings import (
     QueueReading,
     Reading,
     RelayReading,
+    RetentionReading,
     ScheduleReading,
     TaskTotals,
     WorkerReading,
@@ -30,21 +33,44 @@ from service.store.readings import (
 
 STORE = load(__package__)
 SQL = load(__package__, "queries/status")
-COUNTED = 5_000
+COUNTED = 2_000
 # With a mark this near, the exact depth takes milliseconds; marks are written every 2000 positions.
 NEAR_POSITIONS = 4_000
 LAST_ERRORS = 5
+AS_READ = (
+    *("workers", "relays", "term", "followers", "queues", "paused", "schedules"),
+    *("open_deliveries", "oldest_delivery_seconds", "endpoints", "retention", "log"),
+)
 
 Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of an installation, with what went wrong lately: for people and for scripts."""
+    """The state of an installation, and what went wrong lately: for people and for scripts.
 
-    reading: Reading
-    hour: LastHour
-    errors: Sequence[ErrorGroup]
+    `reasons` are why it needs a person; without any it is well.
+    """
+
+    at: datetime
+    version: str
+    server_version: str
+    is_well: bool
+    reasons: list[Alarm]
+    workers: list[WorkerReading]
+    relays: list[RelayReading]
+    term: int
+    followers: list[FollowerReading]
+    queues: list[QueueReading]
+    paused: list[PausedQueue]
+    schedules: list[ScheduleReading]
+    open_deliveries: int
+    oldest_delivery_seconds: float
+    endpoints: list[EndpointReading]
+    retention: list[RetentionReading]
+    last_hour: LastHour
+    errors: list[ErrorGroup]
+    log: LogReading
 
 
 class StatusStore:
@@ -67,7 +93,21 @@ class StatusStore:
             assert row is not None, "the statement always answers"
             errors = ErrorFilter(since=reading.log.now - RECENT)
             page = await ErrorStore(session).list(errors, limit=LAST_ERRORS)
-            return Status(reading, LastHour(*row), page.items)
+            return _status(reading, LastHour(*row), list(page.items))
+
+
+def _status(reading: Reading, hour: LastHour, errors: list[ErrorGroup]) -> Status:
+    reasons = alarms(reading, hour)
+    return Status(
+        at=reading.log.now,
+        version=__version__,
+        server_version=reading.log.server_version,
+        is_well=not reasons,
+        reasons=reasons,
+        last_hour=hour,
+        errors=errors,
+        **{name: getattr(reading, name) for name in AS_READ},
+    )
 
 
 async def _read(db: Querying) -> Reading:
@@ -87,6 +127,7 @@ async def _read(db: Querying) -> Reading:
         open_deliveries=deliveries["open"] if deliveries else 0,
         oldest_delivery_seconds=deliveries["oldest_seconds"] if deliveries else 0.0,
         endpoints=await _all(db, EndpointReading, SQL.endpoints),
+        retention=await _all(db, RetentionReading, SQL.retention),
         log=log,
     )
 

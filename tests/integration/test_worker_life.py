@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from service import Context
+from service.store.status import StatusStore
 from service.store.wire import Json
 from service.worker.registry import Registry
 from tests.chaos.proxy import Proxy
@@ -295,3 +296,16 @@ async def test_a_thread_that_does_not_end_does_not_hold_up_the_shutdown(database
         # It has the time to clean up, then it is left to itself.
         assert (await bench.until(task_id, "task.released")).data["attempt"] == 1
     assert bench.code == 0
+
+
+async def test_a_sign_of_life_tells_slots_lag_and_the_longest_attempt(database: str) -> None:
+    registry = Registry()
+    endless(registry)
+    async with running(database, registry, worker__grace_seconds=0.1, **QUICK_LIVENESS) as bench:
+        await bench.until(await bench.enqueue("endless"), "task.progressed")
+        renewed = bench.worker.liveness.renewed.watch()
+        for _ in range(2):
+            assert await asyncio.wait_for(renewed.get(), 10)
+        (worker,) = (await StatusStore(bench.equipment.machinery).reading()).workers
+    assert worker.busy_slots == 1 and worker.slots == 20 and not worker.silent
+    assert worker.loop_lag_seconds >= 0 and 0 < (worker.working_seconds or 0) < 60

@@ -1,11 +1,13 @@
 """Deadlines, slots, silence and strays: who is late, what is free, who is gone, what is nobody's."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from service.fleet.silence import Silence
+from service.watchdog import Watchdog
 from service.worker.deadlines import Deadlines
 from service.worker.slots import Slots
 from service.worker.strays import Strays
@@ -103,3 +105,17 @@ def test_what_became_known_or_ended_is_no_stray() -> None:
     strays.look(1, {"t": 2, "u": 2}, {}, [0.5])
     assert strays.look(2, {"t": 2}, {"t": 2}, [None]) == []
     assert strays.look(3, {"u": 5}, {}, [None]) == [], "another lease is another claim"
+
+
+async def test_the_worst_lag_is_told_once_and_also_while_it_lasts() -> None:
+    watchdog = Watchdog()
+    running = asyncio.create_task(watchdog.run())
+    await asyncio.sleep(0)
+    watchdog.take_worst()
+    time.sleep(0.25)  # noqa: ASYNC251 - the loop is to be held up
+    assert 0.1 <= watchdog.take_worst() < 5, "it has not looked yet"
+    await asyncio.sleep(0.15)  # the stamp after the hold-up
+    worst = watchdog.take_worst()
+    assert worst > 0.1, "what it saw when it looked"
+    assert watchdog.take_worst() < worst, "told once"
+    running.cancel()
