@@ -4,6 +4,7 @@ Whatever the order, nobody deadlocks, the stream has no hole, each attempt ends 
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -45,6 +46,11 @@ def rescue(s: Session, *_: Any) -> list[dict[str, Any]]:
     return s.call("rescue_tasks", worker_id="w-1", seen_at=seen_at)
 
 
+def expire(s: Session, task_id: str, lease: int) -> list[dict[str, Any]]:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    return s.call("expire_tasks", task_ids=[task_id], leases=[lease], at=later)
+
+
 def repair(s: Session, task_id: str, _: int) -> list[dict[str, Any]]:
     return s.rows("SELECT repair_streams('background_tasks', 'task', ARRAY[%s])", task_id)
 
@@ -58,6 +64,7 @@ OPERATIONS: dict[str, Operation] = {
     "cancel": cancel,
     "retry": retry,
     "rescue": rescue,
+    "expire": expire,
     "repair": repair,
 }
 
