@@ -109,16 +109,21 @@ class Dispatcher:
         return True
 
     async def _look_anew(self) -> float:
-        """Forget what may be outdated and find what is due; gives the seconds until the next such look."""
+        """Forget what may be outdated, begin what is due; gives the seconds until the next such look."""
         shift, now = self._shift, asyncio.get_running_loop().time()
         shift.ready.clear()
         self._shunned = {name: until for name, until in self._shunned.items() if until > now}
+        await self._find()
+        self._begin()
         paused = await shift.db.fetch(SQL.paused_endpoints)
         shift.breaker.now_paused([row[0] for row in paused], now)
-        await self._find()
         due_in = await shift.deliveries.next_due_in()
         probe_at = shift.breaker.next_probe_at(now)
-        return min(self._poll, due_in or self._poll, self._poll if probe_at is None else probe_at - now)
+        return min(
+            self._poll,
+            self._poll if due_in is None else due_in,
+            self._poll if probe_at is None else probe_at - now,
+        )
 
     def _may_find_more(self) -> bool:
         """Whether there is something to be known of an endpoint that has a place."""
