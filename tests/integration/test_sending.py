@@ -180,6 +180,17 @@ async def test_secrets_are_asked_for_once_in_a_while_and_again_when_told_so(db: 
     assert await secrets.of("https://x.example/", None) == [newer]
 
 
+async def test_when_nothing_waits_for_a_time_there_is_no_such_time(db: Database) -> None:
+    """Zero would have the sender ask again and again."""
+    store = DeliveryStore(db)
+    assert await store.next_due_in() is None
+    async with receiving(answering(503)) as receiver:
+        (delivery_id,) = await deliveries(db, [receiver.url])
+        async with sending(db, changed(first_delay_seconds=60)) as sender:
+            await until_step(sender, "waiting", delivery_id)
+            assert 50 < (await store.next_due_in() or 0) <= 60
+
+
 # --- order and places
 
 
