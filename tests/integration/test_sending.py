@@ -7,18 +7,21 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import psycopg
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from service.relay.sending.recording import Recorder
 from service.relay.sending.secrets import Secrets
 from service.relay.sending.sender import Sender
 from service.relay.sending.signature import new_secret
 from service.settings import Settings, load
 from service.store.deliveries import DeliveryStore
+from service.store.doorbell import Doorbell
 from service.store.pool import Database
-from tests.receiving import Hit, deliveries, ended, read_request, receiving, sending, talking
+from tests.receiving import LEAD, Hit, deliveries, ended, read_request, receiving, sending, talking
 
 GIVEN = {
     "environment": "test",
@@ -27,6 +30,10 @@ GIVEN = {
     "webhooks.slow_after_seconds": 0.05,
 }
 SETTINGS = load(GIVEN)
+CUT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 DELIVERED = "SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'"
 RETRIES = """
     SELECT t.webhook_retry_count FROM background_tasks t JOIN webhook_deliveries w USING (task_id)
@@ -119,6 +126,18 @@ async def test_failed_attempts_are_counted_in_the_task_and_logged(
         )
         if line.levelname == "WARNING":
             assert fields["next_delay_ms"] == 10 * number and fields["attempt"] == number
+
+
+async def test_the_wait_that_a_receiver_asks_for_is_recorded_and_kept_within_bounds(db: Database) -> None:
+    asked = ["0", "3600"]
+
+    async def answer(_: Hit) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": asked.pop(0)}) if asked else web.Response()
+
+    async with receiving(answer) as receiver, sending(db, changed(retry_after_max_seconds=0.05)):
+        (row,) = await ended(db, await deliveries(db, [receiver.url]))
+    failed = [each["data"] for each in await db.fetch(TYPES) if each["type"] == "webhook.attempt_failed"]
+    assert [each["next_delay_ms"] for each in failed] == [10, 50] and row["attempts"] == 3
 
 
 async def test_each_failed_attempt_is_in_the_log_before_the_next_one_is_made(db: Database) -> None:
@@ -418,6 +437,37 @@ async def test_cut_off_in_a_request_it_closes_the_connection(db: Database) -> No
             async with asyncio.timeout(30):
                 await begun.wait()
         await peer.all_closed()
+
+
+async def test_an_outcome_is_recorded_also_when_the_database_was_away_meanwhile(db: Database) -> None:
+    async def answer(_: Hit) -> web.Response:
+        with psycopg.connect(db.dsn, autocommit=True) as own:
+            own.execute(CUT)
+        return web.Response()
+
+    async with receiving(answer) as receiver:
+        (delivery_id,) = await deliveries(db, [receiver.url])
+        async with sending(db, SETTINGS) as sender:
+            await until_step(sender, "recorded", delivery_id)
+        (row,) = await ended(db, [delivery_id])
+    assert (row["status"], row["attempts"]) == ("delivered", 1) and len(receiver.hits) == 1
+
+
+async def test_an_attempt_that_the_database_chokes_on_fails_alone(db: Database) -> None:
+    term = await db.fetchval(LEAD, "r-1")
+    ids = await deliveries(db, ["http://localhost/"] * 3)
+    async with Doorbell(db, SETTINGS.wakeup) as bell:
+        recorder = Recorder(DeliveryStore(db), bell, "r-1", term)
+        running = asyncio.create_task(recorder.run())
+        details: list[dict[str, Any]] = [{"http_status": each} for each in (200, 99_999, 200)]
+        outcomes = await asyncio.gather(
+            *(recorder.record(each, 1, "delivered", said) for each, said in zip(ids, details, strict=True)),
+            return_exceptions=True,
+        )
+        running.cancel()
+        await asyncio.wait([running])
+    assert outcomes[0] is outcomes[2] is True and isinstance(outcomes[1], Exception)
+    assert await db.fetchval(DELIVERED) == 2
 
 
 async def test_one_that_lost_its_lease_stops_and_records_nothing(db: Database) -> None:

@@ -28,7 +28,7 @@ class Ready:
         return list(self._rows)
 
     def put(self, rows: Sequence[DueDelivery]) -> None:
-        """Add what was found of endpoints of which nothing was here; the first endpoint has the first turn."""
+        """Add what was found of endpoints of which nothing was here; the first one has the first turn."""
         for row in rows:
             self._rows.setdefault(row.endpoint, deque())
         for row in sorted(rows, key=lambda row: row.sequence):
