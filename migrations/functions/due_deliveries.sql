@@ -16,7 +16,7 @@ CREATE FUNCTION due_deliveries(
 ) RETURNS TABLE (
     delivery_id text, endpoint text, url text, sequence bigint, attempts integer, failures integer, next_attempt_at timestamptz,
     endpoint_status text, api_key text, task_id text, agent_id uuid, body text, correlation_id text, trace text)
-LANGUAGE sql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE sql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
 AS $$
     WITH RECURSIVE waiting AS (

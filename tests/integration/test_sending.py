@@ -7,18 +7,21 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import psycopg
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from service.relay.sending.recording import Recorder
 from service.relay.sending.secrets import Secrets
 from service.relay.sending.sender import Sender
 from service.relay.sending.signature import new_secret
 from service.settings import Settings, load
 from service.store.deliveries import DeliveryStore
+from service.store.doorbell import Doorbell
 from service.store.pool import Database
-from tests.receiving import Hit, deliveries, ended, read_request, receiving, sending, talking
+from tests.receiving import LEAD, Hit, deliveries, ended, read_request, receiving, sending, talking
 
 GIVEN = {
     "environment": "test",
@@ -27,10 +30,18 @@ GIVEN = {
     "webhooks.slow_after_seconds": 0.05,
 }
 SETTINGS = load(GIVEN)
+CUT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 DELIVERED = "SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'"
 RETRIES = """
     SELECT t.webhook_retry_count FROM background_tasks t JOIN webhook_deliveries w USING (task_id)
     WHERE w.delivery_id = $1
+"""
+PROBED_FIRST = """
+    SELECT count(*) FROM events e JOIN webhook_deliveries w ON w.delivery_id = e.stream_id
+    WHERE w.sequence = 1 AND e.data ->> 'probe' = 'true'
 """
 TYPES = "SELECT type, data FROM events WHERE stream_type IN ('webhook', 'endpoint') ORDER BY position"
 
@@ -117,6 +128,18 @@ async def test_failed_attempts_are_counted_in_the_task_and_logged(
             assert fields["next_delay_ms"] == 10 * number and fields["attempt"] == number
 
 
+async def test_the_wait_that_a_receiver_asks_for_is_recorded_and_kept_within_bounds(db: Database) -> None:
+    asked = ["0", "3600"]
+
+    async def answer(_: Hit) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": asked.pop(0)}) if asked else web.Response()
+
+    async with receiving(answer) as receiver, sending(db, changed(retry_after_max_seconds=0.05)):
+        (row,) = await ended(db, await deliveries(db, [receiver.url]))
+    failed = [each["data"] for each in await db.fetch(TYPES) if each["type"] == "webhook.attempt_failed"]
+    assert [each["next_delay_ms"] for each in failed] == [10, 50] and row["attempts"] == 3
+
+
 async def test_each_failed_attempt_is_in_the_log_before_the_next_one_is_made(db: Database) -> None:
     known: list[int] = []
 
@@ -176,6 +199,17 @@ async def test_secrets_are_asked_for_once_in_a_while_and_again_when_told_so(db: 
     assert await secrets.of("https://x.example/", None) == [newer]
 
 
+async def test_when_nothing_waits_for_a_time_there_is_no_such_time(db: Database) -> None:
+    """Zero would have the sender ask again and again."""
+    store = DeliveryStore(db)
+    assert await store.next_due_in() is None
+    async with receiving(answering(503)) as receiver:
+        (delivery_id,) = await deliveries(db, [receiver.url])
+        async with sending(db, changed(first_delay_seconds=60)) as sender:
+            await until_step(sender, "waiting", delivery_id)
+            assert 50 < (await store.next_due_in() or 0) <= 60
+
+
 # --- order and places
 
 
@@ -219,6 +253,30 @@ async def test_endpoints_that_hang_delay_nobody(db: Database) -> None:
             released.set()
             await ended(db, hanging)
         assert max(receiver.most_open.values()) == 4 and len(receiver.hits) == 400
+
+
+async def test_a_long_backlog_of_a_few_endpoints_does_not_hold_up_another(db: Database) -> None:
+    """What comes last, to an endpoint of its own, arrives long before the backlog is done."""
+    begun = asyncio.Event()
+
+    async def answer(hit: Hit) -> web.Response:
+        if hit.path != "/new":
+            begun.set()
+            await known.wait()
+        return web.Response()
+
+    known = asyncio.Event()
+    async with receiving(answer) as receiver:
+        backlog = await deliveries(db, [f"{receiver.url}/{n}" for n in range(6) for _ in range(40)])
+        async with sending(db, changed(slow_after_seconds=30)):
+            await begun.wait()
+            (new,) = await deliveries(db, [f"{receiver.url}/new"])
+            await db.fetchval("SELECT ring_doorbell('annals_webhooks')")
+            known.set()
+            await ended(db, [new])
+            place = [hit.path for hit in receiver.hits].index("/new")
+            await ended(db, backlog)
+    assert place < 120 and len(receiver.hits) == 241
 
 
 async def test_a_retry_does_not_hold_up_the_next_and_holds_no_place(db: Database) -> None:
@@ -284,13 +342,9 @@ async def test_an_endpoint_that_fails_for_long_is_paused_probed_and_resumed(db: 
         ids = await deliveries(db, [receiver.url] * 8)
         async with sending(db, patient):
             async with asyncio.timeout(30):
-                while not (rows := [row for row in await db.fetch(TYPES) if row["data"].get("probe")]):  # noqa: ASYNC110
+                # Those that wait in memory when it is paused go back to their rows first.
+                while not await db.fetchval(PROBED_FIRST):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)  # the log says it, and rings nobody here
-            (sent,) = {row["data"]["task_id"] for row in rows}
-            assert (
-                await db.fetchval("SELECT min(sequence) FROM webhook_deliveries WHERE task_id = $1", sent)
-                == 1
-            )
             before = await db.fetchval("SELECT failures FROM webhook_deliveries WHERE sequence = 1")
             seen = len(receiver.hits)
             await receiver.arrived(seen + 2)
@@ -383,6 +437,37 @@ async def test_cut_off_in_a_request_it_closes_the_connection(db: Database) -> No
             async with asyncio.timeout(30):
                 await begun.wait()
         await peer.all_closed()
+
+
+async def test_an_outcome_is_recorded_also_when_the_database_was_away_meanwhile(db: Database) -> None:
+    async def answer(_: Hit) -> web.Response:
+        with psycopg.connect(db.dsn, autocommit=True) as own:
+            own.execute(CUT)
+        return web.Response()
+
+    async with receiving(answer) as receiver:
+        (delivery_id,) = await deliveries(db, [receiver.url])
+        async with sending(db, SETTINGS) as sender:
+            await until_step(sender, "recorded", delivery_id)
+        (row,) = await ended(db, [delivery_id])
+    assert (row["status"], row["attempts"]) == ("delivered", 1) and len(receiver.hits) == 1
+
+
+async def test_an_attempt_that_the_database_chokes_on_fails_alone(db: Database) -> None:
+    term = await db.fetchval(LEAD, "r-1")
+    ids = await deliveries(db, ["http://localhost/"] * 3)
+    async with Doorbell(db, SETTINGS.wakeup) as bell:
+        recorder = Recorder(DeliveryStore(db), bell, "r-1", term)
+        running = asyncio.create_task(recorder.run())
+        details: list[dict[str, Any]] = [{"http_status": each} for each in (200, 99_999, 200)]
+        outcomes = await asyncio.gather(
+            *(recorder.record(each, 1, "delivered", said) for each, said in zip(ids, details, strict=True)),
+            return_exceptions=True,
+        )
+        running.cancel()
+        await asyncio.wait([running])
+    assert outcomes[0] is outcomes[2] is True and isinstance(outcomes[1], Exception)
+    assert await db.fetchval(DELIVERED) == 2
 
 
 async def test_one_that_lost_its_lease_stops_and_records_nothing(db: Database) -> None:

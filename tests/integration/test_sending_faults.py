@@ -19,7 +19,17 @@ from service.relay.sending.session import open_session
 from service.settings import load
 from service.store.pool import Database
 from service.urls import check_webhook_url
-from tests.receiving import Peer, Talk, deliveries, ended, read_request, receiving, sending, talking
+from tests.receiving import (
+    SELF_SIGNED,
+    Peer,
+    Talk,
+    deliveries,
+    ended,
+    read_request,
+    receiving,
+    sending,
+    talking,
+)
 
 FAST = {
     "environment": "test",
@@ -218,6 +228,18 @@ async def test_connection_refused(db: Database) -> None:
 async def test_a_certificate_that_nobody_signed(db: Database) -> None:
     async with talking(status("200 OK"), tls=True) as peer:
         assert_as(await outcome(db, peer.url), Expected("abandoned", AGAIN, error="^TLS: .*self.signed"))
+
+
+async def test_a_certificate_that_is_trusted(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(SELF_SIGNED))
+    async with talking(status("200 OK"), tls=True) as peer:
+        assert_as(await outcome(db, f"https://localhost:{peer.port}/hook"), DELIVERED)
+
+
+async def test_a_certificate_of_another_host(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(SELF_SIGNED))
+    async with talking(status("200 OK"), tls=True) as peer:
+        assert_as(await outcome(db, peer.url), Expected("abandoned", AGAIN, error="^TLS: .*mismatch"))
 
 
 async def test_no_tls_where_tls_was_asked_for(db: Database) -> None:

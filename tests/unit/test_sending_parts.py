@@ -18,9 +18,11 @@ from service.relay.sending.answer import Answer, excerpt, may_help, retry_after
 from service.relay.sending.breaker import Breaker
 from service.relay.sending.guard import Guard, Refused
 from service.relay.sending.places import Places
+from service.relay.sending.ready import Ready
 from service.relay.sending.retrying import Waits
 from service.relay.sending.signature import key_of, new_secret, signed_headers
 from service.settings import load
+from service.store.deliveries import DueDelivery
 from tests.unit.test_coverage_urls import INWARDS
 
 SETTINGS = load({"environment": "test", "webhooks.slow_after_seconds": 0.01}).webhooks
@@ -240,3 +242,27 @@ async def test_hanging_requests_give_their_places_to_others_and_count_for_most_o
     assert room.take("hangs too") and room.take("hangs too") and room.free() == 0, "most_open"
     third.give_back()
     assert room.free() == 1 and room.take("hangs").quick, "it answered quickly: one like any other again"
+
+
+# --- ready
+
+
+def due(endpoint: str, sequence: int) -> DueDelivery:
+    now = datetime.now(UTC)
+    return DueDelivery(
+        *(f"wh-{endpoint}-{sequence}", endpoint, endpoint, sequence, 0, 0, now, "active"),
+        *(None, "t", None, "{}", None, None),
+    )
+
+
+async def test_endpoints_take_turns_each_in_order_of_its_numbers() -> None:
+    ready = Ready()
+    ready.put([due("a", 2), due("a", 1), due("a", 3), due("b", 7), due("c", 1)])
+    room, _ = places(concurrency=4, per_endpoint=2, most_open=9)
+    taken = [(row.endpoint, row.sequence) for row, _ in ready.take(room)]
+    assert taken == [("a", 1), ("b", 7), ("c", 1), ("a", 2)]
+    assert ready.endpoints() == ["a"] and len(ready) == 1
+    assert list(ready.take(room)) == []
+    ready.drop("a")
+    ready.drop("a")
+    assert len(ready) == 0

@@ -6,7 +6,7 @@ What it promises
   receiver gets each at least once, under one `webhook-id`.
 - Of one endpoint, deliveries begin in order of `webhook-sequence`, at most 4 requests open; one that waits
   for its next attempt holds no place and holds up nobody (`places.py`). Endpoints that are slow, or hang,
-  take nothing from the others.
+  take nothing from the others; endpoints with a long backlog take turns (`ready.py`).
 - No byte goes to an address that is not of the public internet (`guard.py`), whatever the name resolves to.
 - An endpoint that fails for long is paused, and tried by one delivery now and then (`breaker.py`).
 

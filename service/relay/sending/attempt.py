@@ -50,7 +50,7 @@ async def _post(
             return await session.post(
                 url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trace
             )
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        except aiohttp.ClientConnectionError:
             if not trace.reused:
                 raise
 

@@ -21,6 +21,7 @@ from service.relay.sending.answer import Answer
 from service.relay.sending.attempt import attempt
 from service.relay.sending.breaker import Breaker
 from service.relay.sending.places import Place, Places
+from service.relay.sending.ready import Ready
 from service.relay.sending.recording import Recorder
 from service.relay.sending.retrying import NoAnswer, Stop, Waits
 from service.relay.sending.secrets import Secrets
@@ -58,6 +59,7 @@ class Shift:
     deliveries: DeliveryStore
     recorder: Recorder
     places: Places
+    ready: Ready
     breaker: Breaker
     secrets: Secrets
     steps: Probe[Step]
@@ -67,6 +69,7 @@ class Shift:
 
     async def change_endpoint(self, endpoint: str, status: str, reason: str) -> None:
         """Pause or resume an endpoint, as the one that leads. Raises LeaseLost, DatabaseUnavailable."""
+        self.ready.drop(endpoint)
         position = await self.deliveries.change_endpoint(
             *(endpoint, status, reason), actor="relay", relay_id=self.relay_id, term=self.term
         )
@@ -182,7 +185,9 @@ class Delivery:
                 await shift.change_endpoint(endpoint, "active", "a probe was delivered")
         elif self._row.is_probe:
             shift.breaker.probe_failed(endpoint, now)
-        elif not answer.gone and (reason := shift.breaker.failed(endpoint, now)):
+        elif answer.gone:
+            shift.ready.drop(endpoint)
+        elif reason := shift.breaker.failed(endpoint, now):
             await shift.change_endpoint(endpoint, "paused", reason)
 
     def _log(self, number: int, answer: Answer, delay: float | None) -> None:

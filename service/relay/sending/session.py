@@ -1,5 +1,6 @@
 """The HTTP client of webhooks: what it shares, what it never does, and when a connection is used again."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ async def open_session(allow_loopback: bool) -> AsyncIterator[aiohttp.ClientSess
     connector = aiohttp.TCPConnector(
         resolver=resolver,
         socket_factory=Guard(allow_loopback),
+        # The system's authorities; SSL_CERT_FILE names others, as for every program that uses OpenSSL.
+        ssl=ssl.create_default_context(),
         limit=0,
         limit_per_host=0,
         keepalive_timeout=KEEPALIVE_SECONDS,
