@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from service.model import agent_events, fleet_events, schedule_events, task_events, webhook_events
+from service.model import (
+    agent_events,
+    fleet_events,
+    retention_events,
+    schedule_events,
+    task_events,
+    webhook_events,
+)
 from service.model.registry import FIELDS, TYPES, EventData
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "agent_events",
     "decode",
     "fleet_events",
+    "retention_events",
     "schedule_events",
     "task_events",
     "webhook_events",

@@ -46,6 +46,8 @@ REPAIRS = """
     SELECT data ->> 'read_model', sum((data ->> 'rows')::integer) FROM events
     WHERE type = 'projection.repaired' GROUP BY 1
 """
+# It has a row for each kind of rows, and no more victims than those: tests/integration/test_retention.py.
+ELSEWHERE = {"retention_totals"}
 # The column that holds the stream's id.
 KEYS = {
     "agents": "agent_id",
@@ -146,7 +148,7 @@ def test_every_read_model_has_victims(forged_database: str) -> None:
     lives = Lives(forged_database)
     tables = {row[0] for row in lives.run(COLUMNS)}
     lives.close()
-    assert tables == set(KEYS), "a new read model needs a life in victims.py, and its key here"
+    assert tables - ELSEWHERE == set(KEYS), "a new read model needs a life in victims.py, and its key here"
 
 
 @pytest.mark.parametrize("table", KEYS)

@@ -170,6 +170,40 @@ def test_a_row_that_is_brought_back_is_found(ages: Ages) -> None:
     assert ages.names() == set()
 
 
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        *(
+            f"UPDATE retention_totals SET {column}"
+            for column in (
+                "removed = 2",
+                "batches = 2",
+                "up_to_position = 1",
+                "cutoff = now()",
+                "applied_at = now()",
+                "what = 'attempts'",
+            )
+        ),
+        "DELETE FROM retention_totals",
+        "INSERT INTO retention_totals SELECT 'attempts', removed, batches, up_to_position, cutoff, applied_at"
+        " FROM retention_totals",
+    ],
+)
+def test_forged_totals_are_found_and_mended(ages: Ages, forgery: str) -> None:
+    s = ages.s
+    ages.task("done", "2 days")
+    ages.retain("tasks", "1 day")
+    before = s.rows(TOTALS)
+    s.rows(forgery)
+    strays = s.rows("SELECT stream_id FROM rows_without_stream('retention_totals', 0, 9)")
+    assert bool(strays) == ("attempts" in forgery)
+    found = s.rows("SELECT * FROM repair_streams('retention_totals', 'retention', '{tasks}')")
+    assert found or strays
+    s.rows("SELECT * FROM repair_strays('retention_totals', 0, 9)")
+    assert s.rows(TOTALS) == before
+    assert_verified(s)
+
+
 def test_down_and_up_again_knows_what_was_removed(ages: Ages, database: str) -> None:
     ages.task("done", "2 days")
     ages.retain("tasks", "1 day")
