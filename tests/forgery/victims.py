@@ -4,7 +4,7 @@ Every task has the same life, in two attempts: 1 task.enqueued, 2 task.started, 
 4 task.retry_scheduled, 5 task.started, 6 task.completed. Every agent: 1 agent.created, 2 agent.targets_set,
 3 agent.queried, 4 coverage.measured, 5 agent.updated. Every queue is paused, resumed and paused; every key
 created and revoked; every worker started and stopped; every schedule set and fired; every follower parks an
-event; every webhook is asked for, fails, is given up, asked for again and delivered; every endpoint is disabled;
+event; every webhook is asked for, fails, is given up, asked for again, delivered; every endpoint is disabled;
 every thing, a stream without a row, is told of twice.
 """
 
@@ -98,7 +98,7 @@ class Lives:
             self.tell("thing", name, "thing.told", {})
 
     def webhook(self, name: str) -> None:
-        """Live the life of a delivery: 1 requested, 2 attempt_failed, 3 abandoned, 4 requested, 5 delivered."""
+        """A delivery: 1 requested, 2 attempt_failed, 3 abandoned, 4 requested, 5 delivered."""
         of = {"task_id": name, "endpoint": ASKED["endpoint"]}
         self.tell("webhook", name, "webhook.requested", ASKED | of)
         self.tell("webhook", name, "webhook.attempt_failed", FAILED | of)

@@ -8,7 +8,18 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from tests.model.world import AGENTS, BACKOFFS, ERRORS, OUTCOMES, QUEUES, TASK_TYPES, WEBHOOKS, WORKERS, World
+from tests.model.world import (
+    AGENTS,
+    BACKOFFS,
+    ERRORS,
+    NO_URL,
+    OUTCOMES,
+    QUEUES,
+    TASK_TYPES,
+    WEBHOOKS,
+    WORKERS,
+    World,
+)
 
 
 def enqueue(world: World, a: int, b: int, c: int) -> None:
@@ -54,6 +65,8 @@ def enqueue_done(world: World, a: int, b: int, c: int) -> None:
     began = (world.now - timedelta(seconds=1 + a)).isoformat()
     born = {"task_type": "noop", "queue": "default", "priority": 5, "max_attempts": 1, "params": {}}
     born |= {"timeout_seconds": 300, "backoff": {"kind": "none"}, "occurred_at": began}
+    if c % 2:
+        born["webhook_url"] = NO_URL
     events = [
         ("task.enqueued", born),
         ("task.started", {"attempt": 1, "worker_id": "api", "occurred_at": began}),

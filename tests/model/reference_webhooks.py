@@ -18,13 +18,17 @@ class WebhookFold:
     def __init__(self) -> None:
         self.webhook_deliveries: dict[str, Row] = {}
         self.webhook_endpoints: dict[str, Row] = {}
+        self._ever: dict[str, Row] = {}
 
     def webhook(self, event: Event, verb: str) -> None:
         """Fold one event of a delivery's stream; KeyError for a type nobody taught it."""
         if event["version"] == 1:
             assert verb in ("requested", "skipped")
-            self.webhook_deliveries[event["stream_id"]] = self._born(event, verb)
+            self._ever[event["stream_id"]] = self._born(event, verb)
+            self.webhook_deliveries[event["stream_id"]] = self._ever[event["stream_id"]]
             return
+        if verb == "requested":  # also when retention had taken the row
+            self.webhook_deliveries[event["stream_id"]] = self._ever[event["stream_id"]]
         row, data = self.webhook_deliveries[event["stream_id"]], event["data"]
         assert event["version"] == row["version"] + 1, "a hole in the stream"
         row |= {"version": event["version"], "changed_position": event["position"]}
