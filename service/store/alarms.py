@@ -51,7 +51,7 @@ def _standstill(reading: Reading) -> Iterator[Alarm]:
     for each in reading.endpoints:
         why = f": {each.reason}" if each.reason else ""
         told = f"Endpoint {each.endpoint} is {each.status}{why}."
-        yield Alarm(f"endpoint_{each.status}", told, "annals webhooks --help")
+        yield Alarm(f"endpoint_{each.status}", told, "annals webhooks endpoints")
 
 
 def _delays(reading: Reading) -> Iterator[Alarm]:
@@ -59,7 +59,7 @@ def _delays(reading: Reading) -> Iterator[Alarm]:
     log = reading.log
     if log.held_seconds > OPEN_APPEND_SECONDS:
         told = f"Process {log.holder_pid} ({log.holder_role}) has an open append for {log.held_seconds:.0f} s"
-        hint = f"SELECT pg_terminate_backend({log.holder_pid})"
+        hint = f"annals psql -- -c 'SELECT pg_terminate_backend({log.holder_pid})'"
         yield Alarm("open_append", f"{told}: followers wait.", hint)
     for follower in reading.followers:
         if follower.lag_seconds > LAG_SECONDS:
@@ -95,7 +95,7 @@ def _failures(reading: Reading, hour: LastHour) -> Iterator[Alarm]:
     if _too_many(hour.failed_attempts, hour.delivered + hour.failed_attempts, FAILED_WEBHOOKS):
         all_attempts = hour.delivered + hour.failed_attempts
         told = f"{hour.failed_attempts} of {all_attempts} webhook attempts failed {since}."
-        yield Alarm("webhooks_fail", told, "annals webhooks --help")
+        yield Alarm("webhooks_fail", told, "annals webhooks endpoints")
 
 
 def _too_many(failed: int, ended: int, share: float) -> bool:

@@ -1,4 +1,4 @@
-"""Relays are killed and paused while they remove rows: a batch is whole or not there, and none comes twice."""
+"""Relays are killed and paused while they remove rows: each batch is whole or not there, and comes once."""
 
 import asyncio
 import os

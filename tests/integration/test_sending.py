@@ -16,11 +16,11 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from service.relay.sending.recording import Recorder
 from service.relay.sending.secrets import Secrets
 from service.relay.sending.sender import Sender
-from service.relay.sending.signature import new_secret
 from service.settings import Settings, load
 from service.store.deliveries import DeliveryStore
 from service.store.doorbell import Doorbell
 from service.store.pool import Database
+from service.store.webhook_secrets import new_secret
 from tests.receiving import LEAD, Hit, deliveries, ended, read_request, receiving, sending, talking
 
 GIVEN = {

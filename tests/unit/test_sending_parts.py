@@ -20,9 +20,10 @@ from service.relay.sending.guard import Guard, Refused
 from service.relay.sending.places import Places
 from service.relay.sending.ready import Ready
 from service.relay.sending.retrying import Waits
-from service.relay.sending.signature import key_of, new_secret, signed_headers
+from service.relay.sending.signature import key_of, signed_headers
 from service.settings import load
 from service.store.deliveries import DueDelivery
+from service.store.webhook_secrets import new_secret
 from tests.unit.test_coverage_urls import INWARDS
 
 SETTINGS = load({"environment": "test", "webhooks.slow_after_seconds": 0.01}).webhooks

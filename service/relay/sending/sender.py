@@ -18,13 +18,13 @@ from service.relay.sending.ready import Ready
 from service.relay.sending.recording import Recorder
 from service.relay.sending.secrets import Secrets
 from service.relay.sending.session import open_session
-from service.relay.sending.signature import new_secret
 from service.settings import Settings
 from service.store.deliveries import DeliveryStore, DueDelivery
 from service.store.doorbell import Doorbell
 from service.store.pool import Database
 from service.store.queries import load
 from service.store.wakeups import Wakeup
+from service.store.webhook_secrets import new_secret
 
 logger = logging.getLogger(__name__)
 SQL = load(__package__)

@@ -8,18 +8,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
 from collections.abc import Sequence
 
 from service.errors import Invalid
 
 PREFIX = "whsec_"
-SECRET_BYTES = 32
-
-
-def new_secret() -> str:
-    """A secret nobody has seen yet."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def key_of(secret: str) -> bytes:
