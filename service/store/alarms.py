@@ -59,7 +59,7 @@ def _delays(reading: Reading) -> Iterator[Alarm]:
     log = reading.log
     if log.held_seconds > OPEN_APPEND_SECONDS:
         told = f"Process {log.holder_pid} ({log.holder_role}) has an open append for {log.held_seconds:.0f} s"
-        hint = f"annals psql -- -c 'SELECT pg_terminate_backend({log.holder_pid})'"
+        hint = f"annals psql -c 'SELECT pg_terminate_backend({log.holder_pid})'"
         yield Alarm("open_append", f"{told}: followers wait.", hint)
     for follower in reading.followers:
         if follower.lag_seconds > LAG_SECONDS:
