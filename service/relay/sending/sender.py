@@ -54,7 +54,13 @@ class Sender:
         """Send what is due, until another leads. Cancelled, it leaves no request and no connection open."""
         deliveries, settings = DeliveryStore(self._db), self._settings
         recorder = Recorder(deliveries, self._doorbell, self._relay_id, term)
-        places = Places(settings, lambda: self._wakeup.set(PLACE))
+        places_moved = asyncio.Event()
+
+        def moved() -> None:
+            places_moved.set()
+            self._wakeup.set(PLACE)
+
+        places = Places(settings, moved)
         async with open_session(settings.allow_http_localhost) as session:
             shift = Shift(
                 *(settings, self._db, session, deliveries, recorder, places, Ready(), Breaker(settings)),
@@ -63,23 +69,43 @@ class Sender:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(recorder.run(), name="webhook records")
-                    await Dispatcher(shift, group, self._wakeup, self._poll).run()
+                    dispatcher = Dispatcher(shift, group, self._wakeup, places_moved, self._poll)
+                    group.create_task(dispatcher.keep_beginning(), name="webhook begins")
+                    await dispatcher.keep_finding()
             except* LeaseLost:
                 logger.info("Webhooks are another's to send", extra={"fields": {"term": term}})
 
 
 class Dispatcher:
-    """Begins deliveries as tasks of a group, during one term."""
+    """Finds deliveries, and begins them as tasks of a group, during one term.
 
-    def __init__(self, shift: Shift, group: asyncio.TaskGroup, wakeup: Wakeup, poll_seconds: float) -> None:
-        self._shift, self._group, self._wakeup, self._poll = shift, group, wakeup, poll_seconds
+    Both at the same time: a place that becomes free is not left empty while the database is asked.
+    """
+
+    def __init__(
+        self,
+        shift: Shift,
+        group: asyncio.TaskGroup,
+        wakeup: Wakeup,
+        places_moved: asyncio.Event,
+        poll_seconds: float,
+    ) -> None:
+        self._shift, self._group, self._poll = shift, group, poll_seconds
+        self._wakeup, self._places_moved = wakeup, places_moved
         self._held: set[str] = set()
         self._shunned: dict[str, float] = {}
         # Endpoints of which more may be due than was found, and whether any may.
         self._deep: set[str] = set()
         self._found_too_many = False
 
-    async def run(self) -> None:
+    async def keep_beginning(self) -> None:
+        """Begin what is known as soon as it has a place, until cancelled."""
+        while True:
+            self._places_moved.clear()
+            self._begin()
+            await self._places_moved.wait()
+
+    async def keep_finding(self) -> None:
         """Look and begin, until cancelled; a database that is away is waited for."""
         clock = asyncio.get_running_loop().time
         has_secret, look_at = False, clock()
@@ -92,10 +118,8 @@ class Dispatcher:
                     self._shift.secrets.forget()
                 if rang or clock() >= look_at:
                     look_at = clock() + await self._look_anew()
-                self._begin()
                 while self._may_find_more():
                     await self._find()
-                    self._begin()
             except DatabaseUnavailable as error:
                 logger.warning("Webhooks wait for the database", extra={"fields": {"error": error.hint}})
                 await asyncio.sleep(RECONNECT_SECONDS)
@@ -114,7 +138,6 @@ class Dispatcher:
         shift.ready.clear()
         self._shunned = {name: until for name, until in self._shunned.items() if until > now}
         await self._find()
-        self._begin()
         paused = await shift.db.fetch(SQL.paused_endpoints)
         shift.breaker.now_paused([row[0] for row in paused], now)
         due_in = await shift.deliveries.next_due_in()
@@ -145,6 +168,7 @@ class Dispatcher:
         numbers = Counter(row.endpoint for row in found)
         self._deep = {*passed_over, *(name for name, number in numbers.items() if number >= quota)}
         self._found_too_many = len(found) >= MOST_FOUND
+        self._begin()
 
     def _begin(self) -> None:
         shift = self._shift
