@@ -166,7 +166,7 @@ def counts(context: Context, hours: int, task_type: str | None) -> None:
     """
     rows = with_database(context, lambda db: db.fetch(SQL.task_counts, hours, task_type))
     columns = ["hour", "task_type", "enqueued", "started", "completed", "retried", "failed", "timed_out"]
-    columns += ["cancelled", "mean_ms"]
+    columns += ["cancelled", "rescued", "mean_ms", "mean_wait_ms"]
     context.table("Tasks by hour", columns, map(tuple, rows))
 
 

@@ -10,7 +10,7 @@ from service.model.error_group import ErrorGroup
 from service.store.console import short
 from service.store.status import Status
 
-LABEL = 11
+LABEL = 13
 SHOWN_QUEUES = 20
 QUEUE_COLUMNS = ("claimable", "waiting", "running", "oldest")
 CLASSES = ("high", "medium", "low")
@@ -19,7 +19,7 @@ Row = Sequence[object]
 
 def screen(status: Status) -> Iterator[str]:
     """Line by line; click takes the colours out where the output is no terminal."""
-    yield f"annals {status.version}   PostgreSQL {status.server_version}   {short(status.at)} UTC"
+    yield f"annals {status.version}   PostgreSQL {status.server_version.split()[0]}   {short(status.at)} UTC"
     if status.is_well:
         yield click.style("All is well.", fg="green", bold=True)
     for alarm in status.reasons:
