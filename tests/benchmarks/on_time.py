@@ -3,7 +3,8 @@
     python tests/benchmarks/on_time.py DSN [--tasks 10000] [--spread 60] [--backlog 100000] [--workers 1]
 
 DSN names an empty database, which is migrated. `tasks` wait for times spread over `spread` seconds, in front
-of a `backlog` that waits for tomorrow. Statements are transactions as the server counts them, heartbeats too.
+of a `backlog` that waits for tomorrow. Transactions are what the server counts: claims, ends, rings, signs of
+life, and one of each listening connection for each ring that it hears.
 """
 
 import argparse
@@ -28,7 +29,7 @@ BATCH = 1000
 IDLE_SECONDS = 20
 NOW = "SELECT clock_timestamp()"
 # What this script asks on its own connections is a handful, and is left in.
-STATEMENTS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
 LIVE = "SELECT count(*) FROM workers WHERE status = 'live'"
 LEFT = "SELECT count(*) FROM background_tasks WHERE run_at < $1 AND status <> 'completed'"
 LATE = """
@@ -82,23 +83,23 @@ async def main() -> None:
         with workers(given.dsn, given.workers):
             while await db.fetchval(LIVE) < given.workers:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)  # they are other processes, starting
-            began = await db.fetchval(STATEMENTS)
+            began = await db.fetchval(TRANSACTIONS)
             await asyncio.sleep(IDLE_SECONDS)  # what an idle worker costs in this time
-            idle = (await db.fetchval(STATEMENTS) - began) / IDLE_SECONDS / given.workers
-            print(f"idle: {idle:.1f} statements/s for each worker")
+            idle = (await db.fetchval(TRANSACTIONS) - began) / IDLE_SECONDS / given.workers
+            print(f"idle: {idle:.1f} transactions/s for each worker")
             first = await db.fetchval(NOW) + timedelta(seconds=8)
             last = first + timedelta(seconds=given.spread)
             await fill(db, given.tasks, first, given.spread)
-            began = await db.fetchval(STATEMENTS)
+            began = await db.fetchval(TRANSACTIONS)
             while await db.fetchval(LEFT, last):  # noqa: ASYNC110
                 await asyncio.sleep(1)  # until the last of them is due
             await asyncio.sleep(2)  # the server counts a second later
-            statements = (await db.fetchval(STATEMENTS) - began) / given.tasks
+            transactions = (await db.fetchval(TRANSACTIONS) - began) / given.tasks
         late = [row[0] for row in await db.fetch(LATE, last)]
         told = ", ".join(f"p{share} {percentile(late, share / 100):.0f} ms" for share in (50, 95, 99))
         print(f"late: {told}, at most {late[-1]:.0f} ms, at least {late[0]:.1f} ms")
         claims = await db.fetchval(CLAIMS)
-        print(f"cost: {statements:.2f} statements a task; {given.tasks / claims:.1f} tasks in a claim")
+        print(f"cost: {transactions:.2f} transactions a task; {given.tasks / claims:.1f} tasks in a claim")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from service.store.pool import Database
 from service.store.tasks import TaskStore
 from service.store.wakeups import Wakeups
 from service.worker.registry import Registry
+from tests.chaos.proxy import Proxy
 from tests.integration.test_worker_life import QUICK_LIVENESS, worker_process
 from tests.integration.worker_bench import running, with_shared_tasks
 
@@ -210,6 +211,36 @@ async def test_only_what_was_watched_being_overdue_is_ended(database: str) -> No
             await asyncio.sleep(0.2)  # as above, without an interruption
             await overdue.look(session)
         assert (await scene.until(task.task_id, "task.retry_scheduled")).data["attempt"] == 1
+
+
+async def test_what_was_finished_in_time_during_an_outage_stays_finished(
+    database: str, tmp_path: Path
+) -> None:
+    registry, go_on = Registry(), asyncio.Event()
+
+    @registry.task("brief", max_attempts=1, timeout_seconds=3)
+    async def brief(ctx: Context[Any]) -> str:
+        await ctx.progress(1)
+        await go_on.wait()
+        return "in time"
+
+    async with (
+        Proxy(database, tmp_path).serve() as proxy,
+        relay(proxy.dsn, PATIENT | {"relay.deadline_grace_seconds": 5}) as scene,
+        running(proxy.dsn, registry) as bench,
+    ):
+        task_id = await bench.enqueue("brief")
+        await bench.until(task_id, "task.progressed")
+        term = scene.relay.lease.term
+        proxy.cut()
+        go_on.set()
+        await bench.worker.runner.idle()
+        await scene.relay.lease.ended(term or 0)
+        await asyncio.sleep(3)  # until the deadline has passed
+        proxy.mend()
+        assert (await bench.outcome(task_id)).result == "in time"
+        assert await scene.relay.lease.won() > (term or 0)
+        assert "task.completion_refused" not in await bench.life(task_id)
 
 
 async def test_what_somebody_is_writing_is_left_to_the_next_look(database: str) -> None:
