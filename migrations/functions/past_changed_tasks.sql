@@ -1,10 +1,12 @@
 -- Rows as they were at a settled position, of the tasks whose row is another now, or gone: folded from the log.
 --
--- With statuses only tasks whose last event that gives a status says one of them are folded; without, all.
+-- With statuses only tasks whose last event that gives a status says one of them are folded; without, all. With
+-- newer_than some that were created before are left out (tasks_removed_since).
 --
 --   SELECT task_id, status FROM past_changed_tasks(3, '{pending,running}');
 
-CREATE FUNCTION past_changed_tasks("position" bigint, statuses text[] DEFAULT NULL) RETURNS SETOF background_tasks
+CREATE FUNCTION past_changed_tasks("position" bigint, statuses text[] DEFAULT NULL, newer_than timestamptz DEFAULT NULL)
+RETURNS SETOF background_tasks
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
@@ -16,7 +18,8 @@ BEGIN
             UNION ALL
             SELECT g.task_id FROM tasks_removed_since(past_changed_tasks."position") g WHERE past_changed_tasks.statuses IS NULL
             UNION ALL
-            SELECT c.task_id FROM tasks_changed_since(past_changed_tasks."position", past_changed_tasks.statuses) AS c (task_id)
+            SELECT c.task_id FROM tasks_changed_since(
+                past_changed_tasks."position", past_changed_tasks.statuses, past_changed_tasks.newer_than) AS c (task_id)
             WHERE past_changed_tasks.statuses IS NOT NULL
               AND NOT EXISTS (SELECT FROM background_tasks b
                               WHERE b.task_id = c.task_id AND b.changed_position <= past_changed_tasks."position")

@@ -7,7 +7,7 @@
 --
 --   SELECT tasks_changed_since(1, '{running}');
 
-CREATE FUNCTION tasks_changed_since("position" bigint, statuses text[]) RETURNS SETOF text
+CREATE FUNCTION tasks_changed_since("position" bigint, statuses text[], newer_than timestamptz DEFAULT NULL) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan
 SET enable_seqscan = off
 AS $$
@@ -47,5 +47,5 @@ AS $$
       AND (batch.data ->> 'up_to_position')::bigint > tasks_changed_since."position"
       AND tasks_changed_since.statuses && '{pending,running}'
     UNION
-    SELECT g.task_id FROM tasks_removed_since(tasks_changed_since."position", tasks_changed_since.statuses) g
+    SELECT g.task_id FROM tasks_removed_since(tasks_changed_since."position", tasks_changed_since.statuses, tasks_changed_since.newer_than) g
 $$;

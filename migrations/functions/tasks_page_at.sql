@@ -27,34 +27,39 @@ DECLARE
     _newest constant timestamptz := least(tasks_page_at.before, (
         SELECT m.newest_created_at FROM depth_marks m WHERE m.position >= _place ORDER BY m.position LIMIT 1), 'infinity');
     _listed boolean := tasks_page_at.statuses IS NOT NULL;
+    _kept   background_tasks[];  -- of those that have a row, the page
+    _floor  timestamptz;         -- when it is full, its last: what is gone and older is not looked for
 BEGIN
     IF _listed AND 'pending' = ANY (tasks_page_at.statuses) THEN
         _listed := (SELECT coalesce(sum(d.pending), 0) <= _few FROM past_queue_depth(_place) d);
     END IF;
+    _kept := ARRAY(
+        SELECT s.task
+        FROM (SELECT b, b.created_at, b.enqueued_position FROM background_tasks b
+              WHERE b.enqueued_position <= _place AND b.created_at <= _newest
+                AND (NOT _listed OR b.changed_position <= _place AND b.status = ANY (tasks_page_at.statuses))
+                AND (tasks_page_at.before IS NULL
+                     OR (b.created_at, b.enqueued_position) < (tasks_page_at.before, tasks_page_at.before_position))
+                AND task_matches(b, tasks_page_at.task_types, NULL, tasks_page_at.queue, tasks_page_at.subject,
+                                 tasks_page_at.since, tasks_page_at.until, NULL)
+              ORDER BY b.created_at DESC, b.enqueued_position DESC OFFSET 0) o
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN (o.b).changed_position <= _place THEN o.b
+                        ELSE (SELECT task_state(e ORDER BY e.version) FROM events e
+                              WHERE e.stream_type = 'task' AND e.stream_id = (o.b).task_id AND e.position <= _place)
+                   END AS task OFFSET 0) s
+        WHERE task_matches(s.task, NULL, tasks_page_at.statuses, NULL, NULL, NULL, NULL, tasks_page_at."text")
+        ORDER BY o.created_at DESC, o.enqueued_position DESC
+        LIMIT tasks_page_at."limit");
+    _floor := (_kept[tasks_page_at."limit"]).created_at;
     RETURN QUERY
         SELECT (w.task).* FROM (SELECT ROW(x.*)::background_tasks AS task FROM (
-            (SELECT (s.task).*
-             FROM (SELECT b, b.created_at, b.enqueued_position FROM background_tasks b
-                   WHERE b.enqueued_position <= _place AND b.created_at <= _newest
-                     AND (NOT _listed OR b.changed_position <= _place AND b.status = ANY (tasks_page_at.statuses))
-                     AND (tasks_page_at.before IS NULL
-                          OR (b.created_at, b.enqueued_position) < (tasks_page_at.before, tasks_page_at.before_position))
-                     AND task_matches(b, tasks_page_at.task_types, NULL, tasks_page_at.queue, tasks_page_at.subject,
-                                      tasks_page_at.since, tasks_page_at.until, NULL)
-                   ORDER BY b.created_at DESC, b.enqueued_position DESC OFFSET 0) o
-             CROSS JOIN LATERAL (
-                 SELECT CASE WHEN (o.b).changed_position <= _place THEN o.b
-                             ELSE (SELECT task_state(e ORDER BY e.version) FROM events e
-                                   WHERE e.stream_type = 'task' AND e.stream_id = (o.b).task_id AND e.position <= _place)
-                        END AS task OFFSET 0) s
-             WHERE task_matches(s.task, NULL, tasks_page_at.statuses, NULL, NULL, NULL, NULL, tasks_page_at."text")
-             ORDER BY o.created_at DESC, o.enqueued_position DESC
-             LIMIT tasks_page_at."limit")
+            SELECT k.* FROM unnest(_kept) k
             UNION ALL
-            SELECT t.* FROM past_changed_tasks(_place, tasks_page_at.statuses) t WHERE _listed
+            SELECT t.* FROM past_changed_tasks(_place, tasks_page_at.statuses, _floor) t WHERE _listed
             UNION ALL
             (SELECT (s.task).*
-             FROM (SELECT g.* FROM tasks_removed_since(_place) g
+             FROM (SELECT g.* FROM tasks_removed_since(_place, newer_than => _floor) g
                    WHERE NOT _listed AND (tasks_page_at.before IS NULL
                           OR (g.created_at, g.enqueued_position) < (tasks_page_at.before, tasks_page_at.before_position))
                    ORDER BY g.created_at DESC, g.enqueued_position DESC OFFSET 0) o

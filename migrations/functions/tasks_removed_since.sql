@@ -1,13 +1,14 @@
 -- Tasks that had a row at a position and have none now: those that went with their agent, and by retention.
 --
 -- Everything that reads the past asks this function. With statuses, batches of retention are left out whose tasks
--- were already over at the position, in another status. Those that retention took are found in the stretches of
+-- were already over at the position, in another status; with newer_than those of which depth marks tell that all
+-- their tasks were created before: a page of a list is full with newer ones. Those that retention took are found in the stretches of
 -- the log in which they last changed. created_at and enqueued_position are those of the row, to put it in its
 -- place in a list.
 --
 --   SELECT * FROM tasks_removed_since(1);
 
-CREATE FUNCTION tasks_removed_since("position" bigint, statuses text[] DEFAULT NULL)
+CREATE FUNCTION tasks_removed_since("position" bigint, statuses text[] DEFAULT NULL, newer_than timestamptz DEFAULT NULL)
 RETURNS TABLE (task_id text, created_at timestamptz, enqueued_position bigint)
 LANGUAGE sql STABLE SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -30,6 +31,9 @@ AS $$
         WHERE batch.type = 'retention.applied' AND batch.position > tasks_removed_since."position"
           AND (tasks_removed_since.statuses IS NULL OR tasks_removed_since.statuses && w.statuses
                OR (batch.data ->> 'up_to_position')::bigint > tasks_removed_since."position")
+          AND (tasks_removed_since.newer_than IS NULL
+               OR coalesce((SELECT m.newest_created_at FROM depth_marks m WHERE m.position >= (batch.data ->> 'up_to_position')::bigint
+                            ORDER BY m.position LIMIT 1), 'infinity') >= tasks_removed_since.newer_than)
           AND retention_of_task(changed.stream_id) = batch.position
           AND (born.data ->> 'subject' NOT LIKE 'agent:%' OR NOT born.data ? 'subject'
                OR NOT was_removed(changed.stream_id, tasks_removed_since."position")))

@@ -80,7 +80,10 @@ A, B = (
     "SELECT a.task_id FROM task_attempts a\n    WHERE ",
     "SELECT b.task_id FROM background_tasks b\n    WHERE ",
 )
-GONE = 'tasks_removed_since(tasks_changed_since."position", tasks_changed_since.statuses) g'
+GONE = (
+    'tasks_removed_since(tasks_changed_since."position", tasks_changed_since.statuses,'
+    " tasks_changed_since.newer_than) g"
+)
 OF_ATTEMPTS = "batch.data ->> 'what' = 'attempts'"
 RUNNING, PENDING = (f"'{status}' = ANY (tasks_changed_since.statuses)" for status in ("running", "pending"))
 STORIES: dict[str, tuple[Steps, Steps, str, str]] = {
