@@ -24,7 +24,9 @@ DECLARE
     _drafts event_draft[];
 BEGIN
     PERFORM require_lease(end_delivery_attempts.relay_id, end_delivery_attempts.term);
-    IF NOT end_delivery_attempts.outcomes <@ ARRAY['delivered', 'failed']
+    IF num_nulls(end_delivery_attempts.delivery_ids, end_delivery_attempts.attempts, end_delivery_attempts.outcomes,
+                 end_delivery_attempts.details) > 0
+       OR NOT end_delivery_attempts.outcomes <@ ARRAY['delivered', 'failed']
        OR num_nulls(VARIADIC end_delivery_attempts.delivery_ids) + num_nulls(VARIADIC end_delivery_attempts.attempts)
           + num_nulls(VARIADIC end_delivery_attempts.outcomes) + num_nulls(VARIADIC end_delivery_attempts.details) > 0
        OR (cardinality(end_delivery_attempts.attempts), cardinality(end_delivery_attempts.outcomes), cardinality(end_delivery_attempts.details))

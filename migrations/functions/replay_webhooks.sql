@@ -20,7 +20,9 @@ CREATE FUNCTION replay_webhooks(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
-    _found jsonb;
+    _stretch constant bigint := 2000;
+    _place   bigint := replay_webhooks.from_position;
+    _found   jsonb  := '[]';
 BEGIN
     PERFORM require_stretch(replay_webhooks.from_position, replay_webhooks.to_position);
     IF num_nulls(replay_webhooks."limit", replay_webhooks.dry_run) > 0 OR NOT replay_webhooks."limit" BETWEEN 1 AND 1000
@@ -31,15 +33,18 @@ BEGIN
         RAISE EXCEPTION 'not an endpoint: %', replay_webhooks.endpoint
             USING ERRCODE = 'AN422', HINT = 'Those that receive webhooks: SELECT DISTINCT endpoint FROM webhook_deliveries.';
     END IF;
-    SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.event_position), '[]') INTO _found FROM (
-        SELECT d.delivery_id, d.event_position, d.endpoint, d.task_id, coalesce(w.status, 'unknown') AS status,
-               EXISTS (SELECT FROM stream_heads h WHERE h.stream_type = 'webhook' AND h.stream_id = d.delivery_id) AS known
-        FROM webhook_ends(replay_webhooks.from_position, replay_webhooks.to_position) e
-        CROSS JOIN LATERAL webhook_drafts(ARRAY[e]) d
-        LEFT JOIN webhook_deliveries w ON w.delivery_id = d.delivery_id
-        WHERE (replay_webhooks.endpoint IS NULL OR d.endpoint = webhook_endpoint(replay_webhooks.endpoint))
-          AND (replay_webhooks.statuses IS NULL OR coalesce(w.status, 'unknown') = ANY (replay_webhooks.statuses))
-        ORDER BY d.event_position LIMIT replay_webhooks."limit") f;
+    -- Stretch by stretch: a replay of the whole log ends with the stretch that fills the page.
+    WHILE jsonb_array_length(_found) < replay_webhooks."limit" AND _place < replay_webhooks.to_position LOOP
+        SELECT _found || coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.event_position), '[]') INTO _found FROM (
+            SELECT d.delivery_id, d.event_position, d.endpoint, d.task_id, coalesce(w.status, 'unknown') AS status,
+                   (SELECT h.version FROM stream_heads h WHERE h.stream_type = 'webhook' AND h.stream_id = d.delivery_id) > 0 AS known
+            FROM webhook_drafts(ARRAY(SELECT webhook_ends(_place, least(_place + _stretch, replay_webhooks.to_position)))) d
+            LEFT JOIN LATERAL (SELECT x.status FROM webhook_deliveries x WHERE x.delivery_id = d.delivery_id OFFSET 0) w ON true
+            WHERE (replay_webhooks.endpoint IS NULL OR d.endpoint = webhook_endpoint(replay_webhooks.endpoint))
+              AND (replay_webhooks.statuses IS NULL OR coalesce(w.status, 'unknown') = ANY (replay_webhooks.statuses))
+            ORDER BY d.event_position LIMIT replay_webhooks."limit" - jsonb_array_length(_found)) f;
+        _place := _place + _stretch;
+    END LOOP;
     RETURN QUERY
         WITH asked AS (
             SELECT r.* FROM request_webhooks(

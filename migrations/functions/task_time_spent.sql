@@ -2,8 +2,9 @@
 --
 -- waiting_for_time until its first run_at; queued: claimable, and nobody took it; paused: the same while its queue
 -- was paused; running; backoff from a failed attempt to the next run_at; snoozed likewise; lost from a dead worker's
--- last sign of life to the rescue; over from an end to the retry by hand. A life begins at the enqueue and goes to
--- the last end, else to `at`, or to the time of position `until`. The seconds sum up to it.
+-- last sign of life to the rescue; delivering from an end until its webhook was delivered or given up; over from there
+-- to the retry by hand. A life begins at the enqueue and goes to the last end, or until that was delivered, else to
+-- `at`, or to the time of position `until`. The seconds sum up to it; a webhook sent again later adds nothing.
 --
 --   SELECT phase, round(seconds::numeric, 3) AS seconds, round(100 * share) AS percent FROM task_time_spent('task-100000001');
 
@@ -26,7 +27,8 @@ BEGIN
                 ('queued', 'pending', s.turned_at, s.ended_at),
                 ('running', 'running', s.began_at, s.turned_at),
                 ('lost', 'running', s.turned_at, s.ended_at),
-                ('over', 'over', s.began_at, s.ended_at)) AS p (phase, status, since, until)
+                ('delivering', 'over', s.began_at, s.turned_at),
+                ('over', 'over', s.turned_at, s.ended_at)) AS p (phase, status, since, until)
             WHERE p.status = CASE WHEN s.status IN ('pending', 'running') THEN s.status ELSE 'over' END),
         measured AS (
             SELECT p.phase, extract(epoch FROM p.until - p.since)::float8 AS seconds, z.seconds AS paused
@@ -42,5 +44,5 @@ BEGIN
         SELECT s.phase, s.seconds, s.seconds / sum(s.seconds) OVER ()
         FROM summed s
         WHERE s.seconds > 0
-        ORDER BY array_position('{waiting_for_time,queued,paused,running,backoff,snoozed,lost,over}'::text[], s.phase);
+        ORDER BY array_position('{waiting_for_time,queued,paused,running,backoff,snoozed,lost,delivering,over}'::text[], s.phase);
 END $$;

@@ -79,7 +79,7 @@ NAMES = [
     "schedule",
     *["fire"] * 2,
     *["retain"] * 4,
-    *["send"] * 3,
+    *["send"] * 2,
     *["attempt"] * 2,
 ]
 programs = st.lists(

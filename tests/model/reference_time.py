@@ -20,18 +20,20 @@ class Clockwork:
 
     pauses: Sequence[Span]
     signs: Mapping[str, datetime]
+    told: Mapping[int, datetime]
     spent: dict[str, timedelta] = field(default_factory=lambda: defaultdict(timedelta))
     doing: str = ""
     since: datetime | None = None
     because: Mapping[str, Any] = field(default_factory=dict)
     kind: str = ""
+    position: int = 0
     reported: datetime | None = None
 
     def turn(self, doing: str, when: datetime, event: Event) -> None:
         """One thing ends with an event, and the next begins."""
         self.close(when, event)
         self.doing, self.since, self.because, self.kind = doing, when, event["data"], event["type"]
-        self.reported = None
+        self.position, self.reported = event["position"], None
 
     def close(self, when: datetime, event: Event | None) -> None:
         """Book what went on until now."""
@@ -52,7 +54,9 @@ class Clockwork:
             self.spent["running"] += alive - self.since
             self.spent["lost"] += when - alive
         else:
-            self.spent["over"] += when - self.since
+            told = min(max(self.since, self.told.get(self.position, self.since)), when)
+            self.spent["delivering"] += told - self.since
+            self.spent["over"] += when - told
 
 
 def was_rescue(event: Event) -> bool:
@@ -65,18 +69,25 @@ def was_rescue(event: Event) -> bool:
 
 
 def time_spent(
-    life: Iterable[Event], pauses: Sequence[Span], signs: Mapping[str, datetime], at: datetime
+    life: Iterable[Event],
+    pauses: Sequence[Span],
+    signs: Mapping[str, datetime],
+    told: Mapping[int, datetime],
+    at: datetime,
 ) -> tuple[dict[str, timedelta], timedelta]:
-    """The phases that took time, and how long the life was; it may end with the end of its agent."""
-    clockwork, clock, born = Clockwork(pauses, signs), datetime.min.replace(tzinfo=at.tzinfo), None
+    """The phases that took time, and how long the life was; it may end with the end of its agent.
+
+    `told` says when the webhook of an end, by its position, was delivered or given up; `at` when not yet.
+    """
+    clockwork, clock, born = Clockwork(pauses, signs, told), datetime.min.replace(tzinfo=at.tzinfo), None
     for event in life:
-        told = event["data"].get("occurred_at")
+        happened = event["data"].get("occurred_at")
         if event["type"] == "task.progressed":
             clockwork.reported = event["recorded_at"]
             continue
-        clock = max(clock, datetime.fromisoformat(told) if told else event["recorded_at"])
+        clock = max(clock, datetime.fromisoformat(happened) if happened else event["recorded_at"])
         born = born or clock
-        if event["type"] == "agent.deleted":
+        if event["type"] in ("agent.deleted", "retention.applied"):
             if clockwork.doing == "over":
                 break
             clockwork.turn("over", clock, event)
@@ -88,6 +99,7 @@ def time_spent(
             clockwork.turn("running", clock, event)
     end = clockwork.since if clockwork.doing == "over" else max(clock, at)
     assert born is not None and end is not None
-    if clockwork.doing != "over":
-        clockwork.close(end, None)
+    if clockwork.doing == "over":
+        end = max(end, told.get(clockwork.position, end))
+    clockwork.close(end, None)
     return {phase: took for phase, took in clockwork.spent.items() if took}, end - born

@@ -13,7 +13,7 @@ from tests.model.database import Session, session
 from tests.model.history import Operation, programs, run
 from tests.model.reference_fold import Event, Fold
 from tests.model.reference_time import Span, time_spent
-from tests.model.world import QUEUES, TYPES, World
+from tests.model.world import TYPES, World
 
 EXAMPLES = 500 if os.environ.get("ANNALS_MODEL") == "long" else 25
 NOISE = {
@@ -29,6 +29,7 @@ NOISE = {
     ),
     *("ready_position", "changed_position", "created_at", "started_at", "completed_at"),
 }
+REMOVED = {"agent.deleted", "retention.applied"}
 FOR_EVER = timedelta(days=3650)
 
 
@@ -71,15 +72,20 @@ def lives_of(events: list[Event]) -> dict[str, list[Event]]:
 def assert_steps_tell_the_states(s: Session, events: list[Event]) -> None:
     """status, attempt and changes of each step are those of the reference fold after its event."""
     fold = Fold(s.lanes())
-    told = {task_id: iter(s.call("task_history", task_id=task_id)) for task_id in lives_of(events)}
+    lives = lives_of(events)
+    told = {task_id: iter(s.call("task_history", task_id=task_id)) for task_id in lives}
     known: dict[str, dict[str, Any]] = {task_id: {} for task_id in told}
     for event in events:
         fold.apply(event)
-        if event["stream_type"] != "task":
+        if event["stream_type"] not in ("task", "webhook"):
             continue
-        task_id = event["stream_id"]
-        step, row = next(told[task_id]), fold.background_tasks[task_id]
-        assert (step["position"], step["version"]) == (event["position"], event["version"])
+        own = event["stream_type"] == "task"
+        task_id = event["stream_id"] if own else event["data"]["task_id"]
+        step = next(step for step in told[task_id] if step["type"] not in REMOVED)
+        assert (step["position"], step["version"]) == (event["position"], event["version"] if own else None)
+        if (row := fold.background_tasks.get(task_id)) is None:
+            assert (step["status"], step["changes"]) == (None, {}), "a webhook outlives the row of its task"
+            continue
         assert (step["status"], step["attempt"]) == (row["status"], row["attempt"])
         for name, (before, after) in step["changes"].items():
             assert (known[task_id].get(name) or None) == (before or None), (name, step)
@@ -88,14 +94,15 @@ def assert_steps_tell_the_states(s: Session, events: list[Event]) -> None:
             if name not in NOISE and name != "run_at":
                 assert (known[task_id].get(name) or None) == pytest.approx(value or None), (name, step)
     for rest in told.values():
-        assert [step["type"] for step in rest] in ([], ["agent.deleted"])
+        assert {step["type"] for step in rest} <= REMOVED
 
 
 def assert_time_is_accounted_for(
     s: Session, task_id: str, life: list[Event], events: list[Event], at: datetime
 ) -> None:
     """Each phase is what the reference says, and together they are the whole life."""
-    expected, length = time_spent(life, pauses(events, life[0]["data"]["queue"], at), signs(events), at)
+    paused = pauses(events, life[0]["data"]["queue"], at)
+    expected, length = time_spent(life, paused, signs(events), told_until(events, at), at)
     rows = s.call("task_time_spent", task_id=task_id, at=at)
     found = {row["phase"]: row["seconds"] for row in rows}
     assert found == pytest.approx({phase: took.total_seconds() for phase, took in expected.items()}, abs=1e-5)
@@ -104,7 +111,6 @@ def assert_time_is_accounted_for(
 
 
 def pauses(events: list[Event], queue: str, at: datetime) -> list[Span]:
-    assert queue in QUEUES
     spans: list[Span] = []
     since = None
     for event in events:
@@ -123,4 +129,18 @@ def signs(events: list[Event]) -> dict[str, datetime]:
         if event["type"] in ("worker.lost", "worker.stopped"):
             seen_at = event["data"].get("seen_at")
             told[event["stream_id"]] = datetime.fromisoformat(seen_at) if seen_at else event["recorded_at"]
+    return told
+
+
+def told_until(events: list[Event], at: datetime) -> dict[int, datetime]:
+    """When the webhook of each end was first delivered or given up; `at` for one that is on its way."""
+    told: dict[int, datetime] = {}
+    for event in events:
+        if event["type"] == "webhook.requested" and event["version"] == 1:
+            told[event["causation_id"]] = at
+        elif (
+            event["type"] in ("webhook.delivered", "webhook.abandoned")
+            and told.get(event["causation_id"]) == at
+        ):
+            told[event["causation_id"]] = event["recorded_at"]
     return told

@@ -53,6 +53,9 @@ def as_role(connection: psycopg.Connection[Any], role: str, statement: str) -> l
         "SELECT begin_import()",
         "SELECT import_events('')",
         "SELECT finish_import(1)",
+        "UPDATE webhook_deliveries SET status = 'delivered' RETURNING 1",
+        "DELETE FROM webhook_endpoints RETURNING 1",
+        "INSERT INTO webhook_secrets (scope, secret, created_at) VALUES ('default', 'x', now()) RETURNING 1",
     ],
 )
 @pytest.mark.parametrize("role", ["annals_app", "annals_reader", "annals_archiver"])
@@ -70,6 +73,11 @@ def test_the_app_writes_by_functions(connection: psycopg.Connection[Any]) -> Non
     assert as_role(connection, "annals_app", "SELECT leads_term FROM lead_relay('r', 'h', 1)") == [(1,)]
     assert as_role(connection, "annals_app", "SELECT extend_depth_marks(5, 1)") == [(5,)]
     assert as_role(connection, "annals_app", "SELECT task_id FROM tasks_page_at(5)")
+    assert as_role(connection, "annals_app", "SELECT count(*) FROM request_webhooks('{3}')")
+    paused = "SELECT outcome FROM change_endpoint('https://x.example', 'paused', 'they deploy')"
+    assert as_role(connection, "annals_app", paused) == [("changed",)]
+    first = f"SELECT first_secret('whsec_{'YWJj' * 12}'), count(*) FROM webhook_secrets"
+    assert as_role(connection, "annals_app", first) == [(True, 0)]
 
 
 def test_no_function_is_open_to_everybody(connection: psycopg.Connection[Any]) -> None:
@@ -100,11 +108,19 @@ def test_readers_read_and_write_nothing(connection: psycopg.Connection[Any], rol
         "SELECT count(*) FROM diff_coverage(0, 1)",
         "SELECT * FROM background_tasks",
         "SELECT count(*) FROM follower_lag, schedules, parked_events, relays, relay_lease, task_counts",
+        "SELECT count(*) FROM webhook_deliveries, webhook_endpoints, due_deliveries()",
+        "SELECT webhook_body(1), webhook_id(e), (SELECT count(*) FROM webhook_drafts('{1}')) FROM events e",
     ):
         assert as_role(connection, role, statement), statement
     for statement in (
         "SELECT enqueue_task('noop')",
         "SELECT * FROM api_key_hashes",
+        "SELECT * FROM webhook_secrets",
+        "SELECT signing_secrets('https://x.example')",
+        "SELECT request_webhooks('{1}')",
+        "SELECT redeliver('{x}')",
+        "SELECT change_endpoint('https://x.example', 'disabled', 'no')",
+        "SELECT end_delivery_attempts('{}', '{}', '{}', '{}', 'r', 1)",
         "SELECT cancel_task('x')",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"denied for (table|function)"):
