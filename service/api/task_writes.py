@@ -68,7 +68,7 @@ async def show(services: Services, outcomes: Sequence[Enqueued]) -> list[Written
     for outcome in outcomes:
         if outcome.position is not None:
             task = of_enqueued(events[outcome.position])
-            tell(logger, logging.INFO, "Task enqueued", _facts, task)
+            tell_of(task, "Task enqueued")
             shown.append(Written(task, True, outcome.position))
         else:
             shown.append(Written(await find(services, outcome.task_id), False, None))
@@ -99,7 +99,7 @@ async def cancel(services: Services, caller: Caller, task_id: str, reason: str |
     if changed.outcome == "cancelled":
         # It never ran, or waited for its next attempt: no worker tells of it.
         with suppress(AnnalsError):
-            tell(logger, logging.INFO, "Task cancelled", _facts, await find(services, task_id))
+            tell_of(await find(services, task_id), "Task cancelled")
     return changed.position
 
 
@@ -112,10 +112,14 @@ async def retry(services: Services, caller: Caller, task_id: str, reason: str | 
     return Written(of_retried(events), True, changed.position)
 
 
-def _facts(task: TaskModel) -> dict[str, object]:
-    """What a line about a task tells."""
+def tell_of(task: TaskModel, message: str, **more: object) -> None:
+    """Log what the API did to a task; workers tell of what they run."""
+    tell(logger, logging.INFO, message, _facts, task, more)
+
+
+def _facts(task: TaskModel, more: dict[str, object]) -> dict[str, object]:
     told: dict[str, object] = {"task_id": task.task_id, "task_type": task.task_type, "attempt": task.attempt}
-    return told | ({"agent_id": str(task.agent_id)} if task.agent_id else {})
+    return told | ({"agent_id": str(task.agent_id)} if task.agent_id else {}) | more
 
 
 async def _refuse(services: Services, changed: Changed, conflict: str) -> None:

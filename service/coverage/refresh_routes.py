@@ -82,7 +82,10 @@ async def _refresh_now(request: Request[Any, Any, AgentPath], wanted: dict[str, 
     coverage = await measure_agent(services.db, agent, services.settings.coverage)
     task_id, position = await agents.record_coverage(agent.agent_id, coverage, began, wanted, request.caller)
     services.doorbell.ring("annals_events")
-    return Reply(await task_writes.find(services, task_id), 200, position)
+    task = await task_writes.find(services, task_id)
+    took = datetime.now(UTC) - began
+    task_writes.tell_of(task, "Task completed", duration_ms=round(took.total_seconds() * 1000, 3))
+    return Reply(task, 200, position)
 
 
 async def refresh_many(request: Request[BulkRefresh, None, None]) -> Reply:

@@ -83,6 +83,8 @@ class Scheduler:
             logger.error("Schedule enqueued nothing", extra={"fields": fields | {"error": fired.error}})
         elif fired.outcome == "fired":
             logger.info("Schedule fired", extra={"fields": fields})
+            enqueued = {"task_id": fired.task_id, "task_type": row.task_type, "schedule": row.name}
+            logger.info("Task enqueued", extra={"fields": enqueued})
             self._doorbell.ring("annals_tasks", fired.queue or "")
         self._doorbell.ring("annals_events")
         # The row has another version now, and is read again at once.

@@ -4,11 +4,16 @@ import asyncio
 import logging
 from typing import Any
 
+import aiohttp
 import pytest
 
 from service import Context, Fail, Retry
+from service.api.server import serving
+from service.coverage.routes import ROUTES
+from service.settings import load
 from service.worker.registry import Registry
 from tests.api_server import running as api_running
+from tests.coverage_world import KEY, World
 from tests.integration.worker_bench import running
 
 AGENT = "5f3c0c5e-0000-4000-8000-000000000000"
@@ -95,3 +100,14 @@ async def test_the_api_tells_what_was_enqueued_and_what_never_ran(
         await api.call("DELETE", f"/tasks/{task_id}")
     assert shown(lines(caplog, task_id)) == [("INFO", "Task enqueued"), ("INFO", "Task cancelled")]
     assert lines(caplog, of_agent)[0]["agent_id"] == AGENT
+
+
+async def test_the_api_tells_what_it_measured_itself(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "service")
+    async with serving(load(), database, ROUTES) as url, aiohttp.ClientSession(url, headers=KEY) as session:
+        world = World(session)
+        agent_id = await world.add_agent(await world.add_nodes(1))
+        done = await world.post(f"/agents/{agent_id}/coverage/refresh", {"background": False}, 200)
+    (line,) = lines(caplog, done["task_id"])
+    assert line["message"] == "Task completed" and line["agent_id"] == agent_id
+    assert line["duration_ms"] > 0 and line["attempt"] == 1
