@@ -109,8 +109,18 @@ COMMENT ON COLUMN webhook_secrets.scope IS 'default, endpoint:<endpoint>, or key
 COMMENT ON COLUMN webhook_secrets.secret IS 'whsec_ and the key in base64';
 COMMENT ON COLUMN webhook_secrets.created_at IS 'When it was made';
 COMMENT ON COLUMN webhook_secrets.expires_at IS 'Signs beside its successor until then; NULL for the newest';
+<<<<<<< HEAD
 COMMENT ON INDEX webhook_secrets_expiring IS 'Secrets that still sign beside their successor';
 COMMENT ON SEQUENCE webhook_secrets_secret_id_seq IS 'Numbers of secrets';
+=======
+COMMENT ON SEQUENCE webhook_secrets_secret_id_seq IS 'Numbers of secrets';
+COMMENT ON INDEX webhook_deliveries_pending IS 'Deliveries still to be sent, by endpoint in order of their numbers';
+COMMENT ON INDEX webhook_deliveries_next IS 'When deliveries become due';
+COMMENT ON INDEX webhook_deliveries_task IS 'Deliveries of a task';
+COMMENT ON INDEX webhook_deliveries_requested IS 'Lists of deliveries, the newest first';
+COMMENT ON INDEX webhook_deliveries_endpoint IS 'Lists of the deliveries of an endpoint';
+COMMENT ON INDEX webhook_secrets_expiring IS 'Secrets that sign for a while beside their successors';
+>>>>>>> webmodel
 COMMENT ON INDEX one_newest_secret_per_scope IS 'Of each scope one secret is the newest';
 
 -- Tasks with a webhook are few among all that end: found without reading the others' rows.
