@@ -68,11 +68,11 @@ CREATE INDEX IF NOT EXISTS webhook_deliveries_task ON webhook_deliveries (task_i
 CREATE INDEX IF NOT EXISTS webhook_deliveries_requested ON webhook_deliveries (requested_position);
 CREATE INDEX IF NOT EXISTS webhook_deliveries_endpoint ON webhook_deliveries (endpoint, requested_position);
 
-COMMENT ON INDEX webhook_deliveries_pending IS 'What is to be sent, by endpoint and in order of its numbers';
-COMMENT ON INDEX webhook_deliveries_next IS 'When the next webhook becomes due';
-COMMENT ON INDEX webhook_deliveries_task IS 'Webhooks of a task';
-COMMENT ON INDEX webhook_deliveries_requested IS 'Webhooks in the order in which they were asked for';
-COMMENT ON INDEX webhook_deliveries_endpoint IS 'Webhooks of an endpoint, in that order';
+COMMENT ON INDEX webhook_deliveries_pending IS 'Deliveries still to be sent, by endpoint in order of their numbers';
+COMMENT ON INDEX webhook_deliveries_next IS 'When deliveries become due';
+COMMENT ON INDEX webhook_deliveries_task IS 'Deliveries of a task';
+COMMENT ON INDEX webhook_deliveries_requested IS 'Lists of deliveries, the newest first';
+COMMENT ON INDEX webhook_deliveries_endpoint IS 'Lists of the deliveries of an endpoint';
 
 CREATE TABLE IF NOT EXISTS webhook_endpoints (
     endpoint   text        NOT NULL,
@@ -109,18 +109,8 @@ COMMENT ON COLUMN webhook_secrets.scope IS 'default, endpoint:<endpoint>, or key
 COMMENT ON COLUMN webhook_secrets.secret IS 'whsec_ and the key in base64';
 COMMENT ON COLUMN webhook_secrets.created_at IS 'When it was made';
 COMMENT ON COLUMN webhook_secrets.expires_at IS 'Signs beside its successor until then; NULL for the newest';
-<<<<<<< HEAD
-COMMENT ON INDEX webhook_secrets_expiring IS 'Secrets that still sign beside their successor';
-COMMENT ON SEQUENCE webhook_secrets_secret_id_seq IS 'Numbers of secrets';
-=======
-COMMENT ON SEQUENCE webhook_secrets_secret_id_seq IS 'Numbers of secrets';
-COMMENT ON INDEX webhook_deliveries_pending IS 'Deliveries still to be sent, by endpoint in order of their numbers';
-COMMENT ON INDEX webhook_deliveries_next IS 'When deliveries become due';
-COMMENT ON INDEX webhook_deliveries_task IS 'Deliveries of a task';
-COMMENT ON INDEX webhook_deliveries_requested IS 'Lists of deliveries, the newest first';
-COMMENT ON INDEX webhook_deliveries_endpoint IS 'Lists of the deliveries of an endpoint';
 COMMENT ON INDEX webhook_secrets_expiring IS 'Secrets that sign for a while beside their successors';
->>>>>>> webmodel
+COMMENT ON SEQUENCE webhook_secrets_secret_id_seq IS 'Numbers of secrets';
 COMMENT ON INDEX one_newest_secret_per_scope IS 'Of each scope one secret is the newest';
 
 -- Tasks with a webhook are few among all that end: found without reading the others' rows.
