@@ -1,4 +1,4 @@
--- When, by whom and why a task ended; or that its row is gone, and how it ended as far as the log tells. For why_pending.
+-- When, by whom and why a task ended, and what became of its webhook; or that its row is gone. For why_pending.
 --
 -- No row for a task that never was.
 --
@@ -29,6 +29,11 @@ AS $$
                    CASE e.status WHEN 'timeout' THEN 'Timed out' ELSE initcap(e.status) END,
                    spoken_span(extract(epoch FROM why_over.at - e.recorded_at)::float8), e.actor,
                    CASE WHEN e.attempt > 0 THEN format(' on attempt %s', e.attempt) END, ': ' || e.reason) END,
+               CASE d.status WHEN 'delivered' THEN 'Its webhook was delivered.'
+                             WHEN 'pending' THEN format('Its webhook is on its way: attempt %s%s.', d.attempts + 1,
+                                                        ', the last one was ' || coalesce('HTTP ' || d.http_status, d.error))
+                             WHEN 'abandoned' THEN format('Its webhook was given up: %s.', d.reason)
+                             WHEN 'skipped' THEN format('Its webhook was not sent: %s.', d.reason) END,
                CASE WHEN g.type = 'retention.applied' THEN format(
                         'Its row was removed by retention %s ago; the log tells its life.',
                         spoken_span(extract(epoch FROM why_over.at - g.recorded_at)::float8))
@@ -42,4 +47,5 @@ AS $$
     FROM state s
     LEFT JOIN ended e ON true
     LEFT JOIN gone g ON true
+    LEFT JOIN webhook_deliveries d ON d.task_id = why_over.task_id AND d.event_position = e.position
 $$;

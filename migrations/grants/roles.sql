@@ -44,7 +44,7 @@ BEGIN
                        'why_pending(text, timestamptz), why_running(background_tasks, timestamptz), why_over(text, timestamptz), '
                        'waiting_facts(background_tasks, timestamptz), waiting_causes(jsonb), worker_facts(text, text, timestamptz), '
                        'database_facts(), task_rank(text, timestamptz), queue_pace(text, smallint, timestamptz) TO %I', _role);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION webhook_endpoint(text), webhook_id(events), webhook_body(bigint), webhook_drafts(bigint[]), '
+        EXECUTE format('GRANT EXECUTE ON FUNCTION webhook_endpoint(text), webhook_id(events), deliveries_of_task(text), webhook_body(bigint), webhook_drafts(bigint[]), '
                        'webhook_ends(bigint, bigint), webhooks_so_far(text[]), last_webhook_number(text), next_delivery_at(timestamptz), '
                        'due_deliveries(text[], text[], text[], integer, integer, timestamptz) TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION histogram_bounds(), bucket_counts(numeric[], integer), add_buckets(bigint[], bigint[]), '

@@ -26,13 +26,15 @@ class StepModel(Answer):
     """One event of a task's life, and what it changed."""
 
     position: int = Field(description="Place in the one global order.")
-    version: int | None = Field(description="Place in the task's stream; null for the end of its agent.")
+    version: int | None = Field(
+        description="Place in the task's stream; null for what other streams tell: its webhooks, its removal."
+    )
     type: str
     actor: str
     reason: str | None = Field(description="Why, in one line, as far as the event says.")
     recorded_at: datetime
     gap_ms: float | None = Field(description="Since the event before; null for the first.")
-    status: str | None = Field(description="After it; null when the row went with its agent.")
+    status: str | None = Field(description="After it; null once the row is gone.")
     attempt: int | None = Field(description="After it.")
     changes: dict[str, list[JsonValue]] = Field(description="Column to what it was and what it became.")
     data: dict[str, JsonValue] = Field(description="The facts of the event.")
@@ -43,7 +45,7 @@ class PhaseModel(Answer):
 
     phase: str = Field(
         description="waiting_for_time, queued, paused, running, backoff, snoozed, lost (to a dead worker), "
-        "or over (between an end and a retry by hand)."
+        "delivering (its webhook, after an end), or over (between that and a retry by hand)."
     )
     seconds: float
     share: float = Field(description="Of the whole life, 0 to 1.")

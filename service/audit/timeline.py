@@ -20,7 +20,14 @@ COLOURS = {
     "cancelled": "magenta",
     "gone": "dim",
 }
-PHASE_COLOURS = {"running": "cyan", "queued": "yellow", "paused": "magenta", "lost": "red", "backoff": "red"}
+PHASE_COLOURS = {
+    "running": "cyan",
+    "queued": "yellow",
+    "paused": "magenta",
+    "lost": "red",
+    "backoff": "red",
+    "delivering": "blue",
+}
 LONGEST_VALUE, LONGEST_REASON = 60, 160
 BAR = 40
 # The line of an event tells these by itself.

@@ -12,8 +12,8 @@ Changes = Mapping[str, Sequence[Any]]
 class Step:
     """One event of a life; `gap` is None for the first.
 
-    `status` and `attempt` are those after it, None once the row is gone with its agent: that last step is an
-    event of the agent and has no `version`. `changes` are {column: [before, after]}.
+    `status` and `attempt` are those after it, None once the row is gone. What took the row, and what was told
+    by webhooks, are events of other streams and have no `version`. `changes` are {column: [before, after]}.
     """
 
     position: int

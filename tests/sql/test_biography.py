@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from tests.sql.told import Told, at, telling
 
@@ -218,6 +220,74 @@ def test_a_task_that_was_over_before_it_was_recorded_keeps_its_own_times(told: T
         at(5),
     )
     assert told.time_spent(9) == {"queued": 1, "running": 3}
+
+
+def ask(told: Told, seconds: float) -> None:
+    """As the follower does, for every end there is."""
+    told.rows("SELECT lead_relay('r-1', 'h', 1)")
+    told.rows(
+        "SELECT request_webhooks(ARRAY(SELECT webhook_ends(0, 1000000)), actor => 'relay', at => %s)",
+        at(seconds),
+    )
+
+
+def attempt(told: Told, seconds: float, number: int, outcome: str, **detail: Any) -> None:
+    """An attempt of the one delivery that waits."""
+    told.rows(
+        "SELECT end_delivery_attempts(ARRAY[delivery_id], ARRAY[%s], ARRAY[%s], ARRAY[%s], 'r-1', 1, %s)"
+        " FROM webhook_deliveries WHERE status = 'pending'",
+        *(number, outcome, Jsonb(detail), at(seconds)),
+    )
+
+
+def test_a_webhook_is_told_in_the_life_of_its_task_and_takes_time(told: Told) -> None:
+    """Ends at 2, asked for at 3, fails at 4, given up at 6, sent again at 90; retried by hand at 62."""
+    told.worker(0)
+    told.enqueue(0, max_attempts=1, webhook_url="https://x.example/h?n=1")
+    told.claim(0)
+    told.end(2, "failed", error_message="no")
+    assert told.time_spent(100) == {"running": 2}
+    ask(told, 3)
+    assert told.time_spent(3.5) == {"running": 2, "delivering": 1.5}
+    attempt(told, 4, 1, "failed", http_status=503, latency_ms=12, next_delay_ms=1000)
+    assert told.why(4)["sentence"].endswith(
+        "Its webhook is on its way: attempt 2, the last one was HTTP 503."
+    )
+    attempt(told, 6, 2, "failed", error="timeout", reason="no attempt is left")
+    assert told.time_spent(100) == {"running": 2, "delivering": 4}
+    assert told.why(7)["sentence"].endswith("Its webhook was given up: no attempt is left.")
+    told.rows("SELECT retry_task('t-1', at => %s)", at(62))
+    assert told.time_spent(70) == {"queued": 8, "running": 2, "delivering": 4, "over": 56}
+    told.rows("SELECT redeliver(ARRAY(SELECT delivery_id FROM webhook_deliveries), 'they lost it')")
+    webhooks = [step for step in told.history() if step["type"].startswith("webhook.")]
+    assert [(step["type"], step["reason"], step["changes"]) for step in webhooks] == [
+        ("webhook.requested", "webhook number 1 to https://x.example/h", {}),
+        (
+            "webhook.attempt_failed",
+            "attempt 1: HTTP 503 after 12 ms, again in 1 s",
+            {"webhook_retry_count": [0, 1]},
+        ),
+        ("webhook.attempt_failed", "attempt 2: timeout", {"webhook_retry_count": [1, 2]}),
+        ("webhook.abandoned", "given up after 2 attempts: no attempt is left", {}),
+        ("webhook.requested", "webhook number 1 to https://x.example/h, again: they lost it", {}),
+    ]
+    assert {(step["version"], step["status"]) for step in webhooks} == {(None, "failed"), (None, "pending")}
+    by_hand = told.rows("SELECT action, reason FROM audit_log ORDER BY position DESC LIMIT 1")
+    assert by_hand == [{"action": "webhook.requested", "reason": "they lost it"}]
+
+
+def test_a_webhook_that_is_not_sent_takes_no_time(told: Told) -> None:
+    told.enqueue(0, webhook_url="https://x.example/h")
+    told.rows("SELECT change_endpoint('https://x.example/h', 'disabled', 'gone')")
+    told.rows("SELECT cancel_task('t-1', at => %s)", at(5))
+    ask(told, 9)
+    assert told.time_spent(100) == {"queued": 5}
+    reason = "the endpoint is disabled: gone"
+    assert told.history()[-1]["reason"] == f"not sent: {reason}"
+    assert told.why(10)["sentence"].endswith(f"Its webhook was not sent: {reason}.")
+    assert told.rows("SELECT action FROM audit_log WHERE target LIKE 'endpoint:%%'") == [
+        {"action": "endpoint.disabled"}
+    ]
 
 
 def test_shares_are_of_the_whole_life(told: Told) -> None:

@@ -23,7 +23,8 @@ WITH RECURSIVE own AS MATERIALIZED (
     ) f
 ), found AS MATERIALIZED (
     -- Bounded before the rows are fetched, so that they are fetched one by one.
-    SELECT c.position FROM causes c UNION SELECT f.position FROM effects f ORDER BY position LIMIT $3
+    SELECT c.position FROM causes c UNION SELECT f.position FROM effects f
+    UNION SELECT w.position FROM deliveries_of_task($1) w ORDER BY position LIMIT $3
 )
 SELECT e.position, e.stream_type, e.stream_id, e.version, e.type, e.data::text AS data, e.actor, e.correlation_id, e.causation_id, e.trace,
        e.recorded_at
