@@ -1,7 +1,8 @@
 -- Who could run a task of a type in a queue, as facts: serving workers with their slots, what fills them, and who else lives.
 --
 -- A worker that has said nothing for a minute counts as silent, not as serving: it claims nothing, and is given up
--- for dead when another one sees it. At most 20 workers are named, the counts are of all.
+-- for dead when another one, or the relay that leads, has watched its silence. At most 20 workers are named, the
+-- counts are of all.
 --
 --   SELECT jsonb_pretty(worker_facts('default', 'noop'));
 
