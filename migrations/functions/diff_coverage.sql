@@ -1,6 +1,7 @@
 -- How the coverage of agents changed between two positions: of those measured in between, what it was and is.
 --
--- before is NULL when it had never been measured. An agent that is gone has taken its history with it.
+-- before is NULL when it had never been measured. An agent that is gone has taken its history with it,
+-- and measurements that retention removed are not told.
 --
 --   SELECT name, before, after, measured FROM diff_coverage(0, 1);
 

@@ -26,8 +26,8 @@ AS $$
     FROM retention_whats() w
     JOIN events changed ON changed.stream_type = w.stream_type AND changed.stream_id = ANY (reaching_events.stream_ids)
                        AND changed.type = ANY (w.last_events)
-    CROSS JOIN LATERAL (SELECT retention_over(w.what, changed.position) AS position) batch
-    WHERE w.stream_type = reaching_events.stream_type AND batch.position IS NOT NULL
+    CROSS JOIN LATERAL retention_over(w.what, changed.position) AS batch (position)
+    WHERE w.stream_type = reaching_events.stream_type
       AND (w.statuses IS NULL
            OR NOT EXISTS (SELECT FROM events later
                           WHERE later.stream_type = changed.stream_type AND later.stream_id = changed.stream_id

@@ -1,8 +1,8 @@
 -- A task as it was at a position of the log, or at a time.
 --
--- No row when there was none: the task was not enqueued yet, or had gone with its agent or by retention (task_history tells
--- which). Tasks that are gone now are found too. A time is written with its type, because a bare text could
--- also be a position. Refuses positions that are not settled, and REPEATABLE READ.
+-- No row when there was none: the task was not enqueued yet, or had gone with its agent or by retention
+-- (task_history tells which). Tasks that are gone now are found too. A time is written with its type, because a
+-- bare text could also be a position. Refuses positions that are not settled, and REPEATABLE READ.
 --
 --   SELECT status, attempt, worker_id FROM task_at('task-100000001', 1);
 --   SELECT status, attempt, worker_id FROM task_at('task-100000001', now() - interval '1 minute');

@@ -10,6 +10,8 @@ What it promises
 - Tasks of lost workers return to their queue, as any worker sees to it that sees them (`service/fleet/`). An
   attempt that its worker did not end at its deadline is ended (`overdue.py`).
 - A schedule fires once for each time it is due (`scheduler.py`): the fire and its task are one transaction.
+- Rows that are kept no longer go in small batches, each of them an event and a transaction (`retention.py`),
+  at a fifth of a core at most.
 
 What it assumes
 - An effect is something the database does. What reaches outside (a webhook) is an event first, and is then
