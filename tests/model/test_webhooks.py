@@ -11,8 +11,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from service.store.migrate import down, migrate
+from service.store.numbered import known_migrations
 from tests.carrying import Clone, cloning, export_file, import_file
-from tests.model.database import Session, session
+from tests.forgery.victims import rebuilt
+from tests.model.database import Session, assert_folds_agree, session
 from tests.model.history import Operation, programs, run
 from tests.model.reference_fold import TERMINAL, Event
 from tests.model.webhook_operations import RELAY, lead, send
@@ -148,3 +151,26 @@ def test_an_imported_log_asks_for_nothing_twice(server: "Server", template: str,
 
 
 URL = "https://x.example/h"
+
+
+def test_after_a_roll_back_and_an_upgrade_a_rebuild_brings_deliveries_back(database: str) -> None:
+    """Going down takes the tables, not the log: what was on its way is sent once they are folded again."""
+    with session(database) as s:
+        s.call("publish_task_types", types=TYPES)
+        world = World(s)
+        world.prepare()
+        send(world, 1, 1, 2)
+        s.call("change_endpoint", endpoint=URL, status="paused", reason="they deploy")
+        before = {name: s.read_model(name) for name in MODELS}
+    later = [name for name in known_migrations() if name >= "0009"]
+    assert down(database, len(later)) == later[::-1]
+    migrate(database)
+    found = {name: len(rebuilt(database, name)) for name in MODELS}
+    with session(database) as s:
+        assert {name: s.read_model(name) for name in MODELS} == before
+        assert found == {name: len(rows) for name, rows in before.items()}
+        assert any(row["status"] == "pending" for row in before["webhook_deliveries"].values())
+        assert_folds_agree(s)
+
+
+MODELS = ("webhook_deliveries", "webhook_endpoints")
