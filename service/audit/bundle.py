@@ -34,6 +34,7 @@ async def collect(db: Database, settings: Settings, task_id: str) -> tuple[Membe
         events = await _events(connection, "bundle_events", task_id)
         if not events:
             raise NotFound(f"Task not found: {task_id}", hint="annals tasks list shows what there is.")
+        told = await _events(connection, "bundle_deliveries", task_id)
         related = await _events(connection, "bundle_related", task_id, REACH, MOST_RELATED)
         states = await connection.fetch(QUERIES["bundle_states"], task_id)
         life = [_with_data(event) for event in events]
@@ -59,7 +60,7 @@ async def collect(db: Database, settings: Settings, task_id: str) -> tuple[Membe
     members = {
         "README.txt": _readme(task, facts).encode(),
         "task.json": as_json(task),
-        "events.jsonl": _export(events, around["epoch"], now),
+        "events.jsonl": _export(sorted([*events, *told]), around["epoch"], now),
         "related.jsonl": _lines(related),
         "environment.json": as_json(environment(settings, owner, around["postgresql"])),
     }
@@ -105,7 +106,7 @@ def _task(
 
 
 def _export(events: Sequence[RawEvent], epoch: str, now: datetime) -> bytes:
-    """The task's events as `annals audit export --task` writes them, so that they can be imported."""
+    """The events of the task and its webhooks as `annals audit export --task` writes them, for an import."""
     selected = Selection(tasks=(events[0].stream_id,))
     header = Header(epoch, events[0].position, events[-1].position, __version__, now, selected)
     file = io.BytesIO()

@@ -11,8 +11,14 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.carrying import Clone, cloning, export_file, import_file
-from tests.model.database import Session, session
+from service.audit.bundle import collect
+from service.settings import load
+from service.store.migrate import down, migrate
+from service.store.numbered import known_migrations
+from service.store.pool import Database
+from tests.carrying import Clone, cloning, export_file, export_lines, import_file, import_lines
+from tests.forgery.victims import rebuilt
+from tests.model.database import Session, assert_folds_agree, session
 from tests.model.history import Operation, programs, run
 from tests.model.reference_fold import TERMINAL, Event
 from tests.model.webhook_operations import RELAY, lead, send
@@ -147,4 +153,60 @@ def test_an_imported_log_asks_for_nothing_twice(server: "Server", template: str,
             assert_one_delivery_for_each_end(s.events())
 
 
+def test_one_task_is_carried_with_its_webhooks(server: "Server", template: str) -> None:
+    """By an export of it and by its bundle alike: a relay that follows the copy sends nothing once more."""
+    clone: Clone = cloning(server, template)
+    with clone() as source, session(source) as s:
+        s.call("publish_task_types", types=TYPES)
+        world = World(s)
+        world.prepare()
+        send(world, 2, 1, 2)
+        s.call("redeliver", delivery_ids=sorted(s.read_model("webhook_deliveries")))
+        tasks = s.read_model("background_tasks")
+        task_id = max(tasks, key=lambda name: tasks[name]["webhook_retry_count"])
+        assert tasks[task_id]["webhook_retry_count"] > 0
+        exported = asyncio.run(export_lines(source, tasks=[task_id]))
+        for lines in (exported, asyncio.run(bundle_lines(source, task_id))):
+            with clone() as target, session(target) as copy:
+                asyncio.run(import_lines(target, lines))
+                [row] = copy.rows("SELECT * FROM background_tasks")
+                assert row["webhook_retry_count"] == tasks[task_id]["webhook_retry_count"]
+                asked = copy.rows(
+                    "SELECT r.* FROM request_webhooks(ARRAY(SELECT webhook_ends(0, 1000000))) r"
+                )
+                assert [row["outcome"] for row in asked] == ["known"]
+                assert_folds_agree(copy)
+
+
+async def bundle_lines(dsn: str, task_id: str) -> list[bytes]:
+    """The export inside a task's bundle."""
+    own = load({})
+    async with await Database.open(own.database, dsn) as db:
+        members, _ = await collect(db, own, task_id)
+    return members["events.jsonl"].splitlines()
+
+
 URL = "https://x.example/h"
+
+
+def test_after_a_roll_back_and_an_upgrade_a_rebuild_brings_deliveries_back(database: str) -> None:
+    """Going down takes the tables, not the log: what was on its way is sent once they are folded again."""
+    with session(database) as s:
+        s.call("publish_task_types", types=TYPES)
+        world = World(s)
+        world.prepare()
+        send(world, 1, 1, 2)
+        s.call("change_endpoint", endpoint=URL, status="paused", reason="they deploy")
+        before = {name: s.read_model(name) for name in MODELS}
+    later = [name for name in known_migrations() if name >= "0009"]
+    assert down(database, len(later)) == later[::-1]
+    migrate(database)
+    found = {name: len(rebuilt(database, name)) for name in MODELS}
+    with session(database) as s:
+        assert {name: s.read_model(name) for name in MODELS} == before
+        assert found == {name: len(rows) for name, rows in before.items()}
+        assert any(row["status"] == "pending" for row in before["webhook_deliveries"].values())
+        assert_folds_agree(s)
+
+
+MODELS = ("webhook_deliveries", "webhook_endpoints")
