@@ -75,31 +75,6 @@ CREATE TYPE public.webhook_draft AS (
 	trace text
 );
 COMMENT ON TYPE public.webhook_draft IS 'A webhook that the end of a task asks for, as the log tells it; endpoint is NULL for a URL that is none';
-CREATE TABLE public.taxonomy_edges (
-    taxonomy_version text NOT NULL,
-    parent_id uuid NOT NULL,
-    child_id uuid NOT NULL,
-    ordinal smallint NOT NULL,
-    CONSTRAINT no_node_is_its_own_parent CHECK ((parent_id <> child_id))
-);
-COMMENT ON TABLE public.taxonomy_edges IS 'Parents of each node; together an acyclic graph';
-COMMENT ON COLUMN public.taxonomy_edges.taxonomy_version IS 'The version';
-COMMENT ON COLUMN public.taxonomy_edges.parent_id IS 'The broader node';
-COMMENT ON COLUMN public.taxonomy_edges.child_id IS 'The narrower node';
-COMMENT ON COLUMN public.taxonomy_edges.ordinal IS 'Place in the child''s list of parents; under the first it stands in the tree';
-CREATE TABLE public.taxonomy_nodes (
-    taxonomy_version text NOT NULL,
-    node_id uuid NOT NULL,
-    label text NOT NULL,
-    canonical_path text[] NOT NULL,
-    CONSTRAINT canonical_path_is_not_empty CHECK ((canonical_path <> '{}'::text[])),
-    CONSTRAINT label_is_not_empty CHECK ((label <> ''::text))
-);
-COMMENT ON TABLE public.taxonomy_nodes IS 'Nodes of each taxonomy version; they are added, and never change';
-COMMENT ON COLUMN public.taxonomy_nodes.taxonomy_version IS 'The version';
-COMMENT ON COLUMN public.taxonomy_nodes.node_id IS 'Identity of the node; the same topic may keep its id over versions';
-COMMENT ON COLUMN public.taxonomy_nodes.label IS 'Its own name';
-COMMENT ON COLUMN public.taxonomy_nodes.canonical_path IS 'Labels from the root to the node';
 CREATE SEQUENCE public.events_position
     START WITH 1
     INCREMENT BY 1
@@ -134,6 +109,31 @@ COMMENT ON COLUMN public.events.actor IS 'Who did it: api:<key>, worker:<id>, re
 COMMENT ON COLUMN public.events.correlation_id IS 'Follows one request through its tasks to its webhooks';
 COMMENT ON COLUMN public.events.trace IS 'W3C traceparent, whole, when the request carried one';
 COMMENT ON COLUMN public.events.data IS 'The facts of the event, readable without today''s code or rows';
+CREATE TABLE public.taxonomy_edges (
+    taxonomy_version text NOT NULL,
+    parent_id uuid NOT NULL,
+    child_id uuid NOT NULL,
+    ordinal smallint NOT NULL,
+    CONSTRAINT no_node_is_its_own_parent CHECK ((parent_id <> child_id))
+);
+COMMENT ON TABLE public.taxonomy_edges IS 'Parents of each node; together an acyclic graph';
+COMMENT ON COLUMN public.taxonomy_edges.taxonomy_version IS 'The version';
+COMMENT ON COLUMN public.taxonomy_edges.parent_id IS 'The broader node';
+COMMENT ON COLUMN public.taxonomy_edges.child_id IS 'The narrower node';
+COMMENT ON COLUMN public.taxonomy_edges.ordinal IS 'Place in the child''s list of parents; under the first it stands in the tree';
+CREATE TABLE public.taxonomy_nodes (
+    taxonomy_version text NOT NULL,
+    node_id uuid NOT NULL,
+    label text NOT NULL,
+    canonical_path text[] NOT NULL,
+    CONSTRAINT canonical_path_is_not_empty CHECK ((canonical_path <> '{}'::text[])),
+    CONSTRAINT label_is_not_empty CHECK ((label <> ''::text))
+);
+COMMENT ON TABLE public.taxonomy_nodes IS 'Nodes of each taxonomy version; they are added, and never change';
+COMMENT ON COLUMN public.taxonomy_nodes.taxonomy_version IS 'The version';
+COMMENT ON COLUMN public.taxonomy_nodes.node_id IS 'Identity of the node; the same topic may keep its id over versions';
+COMMENT ON COLUMN public.taxonomy_nodes.label IS 'Its own name';
+COMMENT ON COLUMN public.taxonomy_nodes.canonical_path IS 'Labels from the root to the node';
 CREATE TABLE public.background_tasks (
     enqueued_position bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
@@ -1114,6 +1114,7 @@ ALTER TABLE public.webhook_secrets ALTER COLUMN secret_id ADD GENERATED ALWAYS A
     NO MAXVALUE
     CACHE 1
 );
+COMMENT ON SEQUENCE public.webhook_secrets_secret_id_seq IS 'Numbers of secrets';
 ALTER TABLE ONLY public.agents
     ADD CONSTRAINT agents_pkey PRIMARY KEY (agent_id);
 ALTER TABLE ONLY public.api_key_hashes
@@ -1256,11 +1257,17 @@ COMMENT ON INDEX public.taxonomy_edges_child IS 'Parents of a node';
 CREATE INDEX taxonomy_nodes_node_id ON public.taxonomy_nodes USING btree (node_id);
 COMMENT ON INDEX public.taxonomy_nodes_node_id IS 'The versions that have a node';
 CREATE INDEX webhook_deliveries_endpoint ON public.webhook_deliveries USING btree (endpoint, requested_position);
+COMMENT ON INDEX public.webhook_deliveries_endpoint IS 'Lists of the deliveries of an endpoint';
 CREATE INDEX webhook_deliveries_next ON public.webhook_deliveries USING btree (next_attempt_at) WHERE (status = 'pending'::text);
+COMMENT ON INDEX public.webhook_deliveries_next IS 'When deliveries become due';
 CREATE INDEX webhook_deliveries_pending ON public.webhook_deliveries USING btree (endpoint, sequence) WHERE (status = 'pending'::text);
+COMMENT ON INDEX public.webhook_deliveries_pending IS 'Deliveries still to be sent, by endpoint in order of their numbers';
 CREATE INDEX webhook_deliveries_requested ON public.webhook_deliveries USING btree (requested_position);
+COMMENT ON INDEX public.webhook_deliveries_requested IS 'Lists of deliveries, the newest first';
 CREATE INDEX webhook_deliveries_task ON public.webhook_deliveries USING btree (task_id);
+COMMENT ON INDEX public.webhook_deliveries_task IS 'Deliveries of a task';
 CREATE INDEX webhook_secrets_expiring ON public.webhook_secrets USING btree (scope, expires_at) WHERE (expires_at IS NOT NULL);
+COMMENT ON INDEX public.webhook_secrets_expiring IS 'Secrets that sign for a while beside their successors';
 CREATE INDEX workers_live ON public.workers USING btree (worker_id) WHERE (status = 'live'::text);
 COMMENT ON INDEX public.workers_live IS 'Workers that live, among all that ever did';
 CREATE TRIGGER fence_append BEFORE INSERT ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.fence_append();
