@@ -36,7 +36,15 @@ AS $$
                             ORDER BY x.version DESC LIMIT 1) last
         WHERE gone.type = 'agent.deleted'
           AND gone.position > depth_changes."after" AND gone.position <= depth_changes."until"
-          AND NOT was_removed(born.stream_id, gone.position - 1))
+          AND NOT EXISTS (SELECT FROM events before
+                          WHERE before.stream_type = 'agent' AND before.stream_id = gone.stream_id AND before.type = 'agent.deleted'
+                            AND before.position > born.position AND before.position < gone.position)
+          AND NOT EXISTS (SELECT FROM retention_whats() w
+                          CROSS JOIN LATERAL (SELECT x.position FROM events x WHERE x.stream_type = 'task' AND x.stream_id = born.stream_id
+                                              ORDER BY x.version DESC LIMIT 1) changed
+                          CROSS JOIN LATERAL retention_over(w.what, changed.position) AS batch (position)
+                          WHERE w.table_name = 'background_tasks' AND last.status = ANY (w.statuses)
+                            AND batch.position < gone.position))
     SELECT m.position, coalesce(b.lane, (
                SELECT l.lane FROM events e
                JOIN lanes l ON l.queue = e.data ->> 'queue' AND l.class = priority_class((e.data ->> 'priority')::smallint)

@@ -6,7 +6,7 @@
 --   SELECT * FROM retention_events('tasks', 0, 100, 10);
 
 CREATE FUNCTION retention_events(what text, "after" bigint, until bigint, "limit" integer DEFAULT NULL)
-RETURNS TABLE ("position" bigint, stream_id text, attempt integer)
+RETURNS TABLE ("position" bigint, stream_id text, version integer, type text, attempt integer)
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     SELECT w.stream_type, w.last_events INTO _kind FROM retention_whats() w WHERE w.what = retention_events.what;
     RETURN QUERY
-        SELECT e.position, e.stream_id, (e.data ->> 'attempt')::integer
+        SELECT e.position, e.stream_id, e.version, e.type, (e.data ->> 'attempt')::integer
         FROM events e
         WHERE e.position > retention_events."after" AND e.position <= retention_events.until
           AND e.stream_type = _kind.stream_type AND e.type = ANY (_kind.last_events)

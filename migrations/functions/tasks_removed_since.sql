@@ -19,7 +19,10 @@ AS $$
         JOIN events born ON born.type = 'task.enqueued' AND born.data ->> 'subject' LIKE 'agent:%'
                         AND born.data ->> 'subject' = 'agent:' || ended.stream_id AND born.position <= tasks_removed_since."position"
         WHERE ended.type = 'agent.deleted' AND ended.position > tasks_removed_since."position"
-          AND NOT was_removed(born.stream_id, tasks_removed_since."position")
+          AND NOT EXISTS (SELECT FROM events before
+                          WHERE before.stream_type = 'agent' AND before.stream_id = ended.stream_id AND before.type = 'agent.deleted'
+                            AND before.position > born.position AND before.position <= tasks_removed_since."position")
+          AND coalesce(retention_of_task(born.stream_id) > tasks_removed_since."position", true)
         UNION ALL
         SELECT born.stream_id, born.position, born.recorded_at, born.data
         FROM events batch
@@ -34,7 +37,12 @@ AS $$
           AND (tasks_removed_since.newer_than IS NULL
                OR coalesce((SELECT m.newest_created_at FROM depth_marks m WHERE m.position >= (batch.data ->> 'up_to_position')::bigint
                             ORDER BY m.position LIMIT 1), 'infinity') >= tasks_removed_since.newer_than)
-          AND retention_of_task(changed.stream_id) = batch.position
+          AND NOT EXISTS (SELECT FROM events later WHERE later.stream_type = 'task' AND later.stream_id = changed.stream_id
+                          AND later.version = changed.version + 1)
+          AND coalesce(status_after(changed.type),
+                       (SELECT status_after(e.type) FROM events e
+                        WHERE e.stream_type = 'task' AND e.stream_id = changed.stream_id AND status_after(e.type) IS NOT NULL
+                        ORDER BY e.version DESC LIMIT 1)) = ANY (w.statuses)
           AND (born.data ->> 'subject' NOT LIKE 'agent:%' OR NOT born.data ? 'subject'
                OR NOT was_removed(changed.stream_id, tasks_removed_since."position")))
     SELECT DISTINCT g.stream_id, coalesce((g.data ->> 'occurred_at')::timestamptz, g.recorded_at), g.position
