@@ -2,8 +2,8 @@
 --
 -- The law of writing: every row that an event reads or changes is locked before the first insert into
 -- events, table by table in the order below and by key within a table. A write function that also
--- locks rows of its own calls this first, then append_events. Keys are looked up as arrays: joined, a generic
--- plan scans all tasks for each event that is none of a task.
+-- locks rows of its own calls this first, then append_events. Keys are looked up as arrays, heads one by one: joined, a
+-- generic plan scans all tasks for each event that is none of a task, and PostgreSQL 15 all heads.
 --
 --   SELECT * FROM lock_streams(ARRAY[('queue', 'default', 'queue.paused', '{}', NULL, NULL, NULL, NULL)]::event_draft[]);
 
@@ -25,9 +25,10 @@ BEGIN
         ORDER BY d.stream_type, d.stream_id
     ON CONFLICT DO NOTHING;
     RETURN QUERY
-        SELECT h.stream_type, h.stream_id, h.version FROM stream_heads h
-        WHERE (h.stream_type, h.stream_id) IN (
-            SELECT d.stream_type, d.stream_id FROM unnest(lock_streams.drafts) d
-            WHERE d.stream_type <> ALL (headed_stream_types()))
-        ORDER BY h.stream_type, h.stream_id FOR UPDATE;
+        SELECT h.stream_type, h.stream_id, h.version
+        FROM (SELECT DISTINCT d.stream_type, d.stream_id FROM unnest(lock_streams.drafts) d
+              WHERE d.stream_type <> ALL (headed_stream_types())
+              ORDER BY d.stream_type, d.stream_id) k
+        CROSS JOIN LATERAL (SELECT x.* FROM stream_heads x
+                            WHERE x.stream_type = k.stream_type AND x.stream_id = k.stream_id FOR UPDATE) h;
 END $$;

@@ -26,6 +26,8 @@ BEGIN
     FOR _role IN SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('annals_app', 'annals_reader', 'annals_archiver') LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', _role);
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA public TO %I', _role);
+        -- The end of the log, which views tell; PostgreSQL 15 refuses the look itself.
+        EXECUTE format('GRANT SELECT ON SEQUENCE events_position TO %I', _role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION stable_position(), events_after(bigint, integer), priority_class(smallint), '
                        'spoken_duration(real), max_event_bytes(), fence_tag(), default_actor(), event_bytes(events), '
                        'table_kinds(), fold_task(background_tasks, events), task_state(events) TO %I', _role);

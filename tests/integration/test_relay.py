@@ -12,6 +12,7 @@ from service.relay.counts import TASK_COUNTS
 from service.relay.follower import Follower
 from service.relay.parking import StillFails, follower_of, give_up, retry, rewind
 from service.relay.relay import Relay, serve
+from service.relay.webhooks import Webhooks
 from service.settings import load
 from service.store.doorbell import Doorbell
 from service.store.log import Found, LogReader
@@ -242,6 +243,28 @@ async def test_rewound_with_effects_everything_is_done_again_parked_events_too(d
         await reached(db, "echo", last)
     assert await echoes(db) == [positions[0], *positions, last]
     assert await parked(db) == []
+
+
+async def test_webhooks_are_asked_for_once_however_often_their_follower_is_rewound(db: Database) -> None:
+    """Nothing is sent meanwhile: the endpoint is paused."""
+    url, webhooks = "https://shop.example/hook", Webhooks()
+    await db.fetch("SELECT change_endpoint($1, 'paused', 'they deploy')", url)
+
+    async def end_a_task() -> Position:
+        task_id = await db.fetchval("SELECT enqueue_task('noop', webhook_url => $1)", url)
+        return int((await db.fetch("SELECT position FROM cancel_tasks(ARRAY[$1])", task_id))[0][0])
+
+    ends = [await end_a_task(), await end_a_task()]
+    async with running(db, webhooks):
+        await reached(db, "webhooks", ends[-1])
+        for effects in (False, True):
+            await rewind(db, webhooks, 0, effects=effects, actor="psql:me")
+            ends.append(await end_a_task())
+            await reached(db, "webhooks", ends[-1])
+    asked = await db.fetch(
+        "SELECT event_position, sequence, version FROM webhook_deliveries ORDER BY sequence"
+    )
+    assert [tuple(row) for row in asked] == [(end, n, 1) for n, end in enumerate(ends, 1)]
 
 
 async def test_a_follower_cannot_be_sent_ahead_or_before_the_log(db: Database) -> None:
