@@ -1,3 +1,4 @@
+DROP INDEX IF EXISTS background_tasks_webhook_failures;
 DROP INDEX IF EXISTS events_webhook_failures;
 DROP INDEX IF EXISTS events_webhook_sequence;
 DROP INDEX IF EXISTS events_with_webhook;

@@ -120,6 +120,10 @@ CREATE INDEX IF NOT EXISTS events_webhook_sequence ON events ((data ->> 'endpoin
 -- What was told of a task: failed attempts fold into its row.
 CREATE INDEX IF NOT EXISTS events_webhook_failures ON events ((data ->> 'task_id')) WHERE type = 'webhook.attempt_failed';
 
+-- Rows whose count may have been another at a position: the past looks at them by themselves.
+CREATE INDEX IF NOT EXISTS background_tasks_webhook_failures ON background_tasks (task_id) WHERE webhook_retry_count > 0;
+
+COMMENT ON INDEX background_tasks_webhook_failures IS 'Tasks whose webhooks failed at least once';
 COMMENT ON INDEX events_with_webhook IS 'Tasks that named a webhook_url';
 COMMENT ON INDEX events_webhook_sequence IS 'Numbers that webhooks took, by endpoint';
 COMMENT ON INDEX events_webhook_failures IS 'Failed attempts of webhooks, by task';

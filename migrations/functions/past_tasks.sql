@@ -11,7 +11,8 @@ BEGIN
         SELECT b.* FROM background_tasks b
         WHERE b.enqueued_position <= past_tasks."position" AND b.changed_position <= past_tasks."position"
           AND (past_tasks.statuses IS NULL OR b.status = ANY (past_tasks.statuses)) AND b.webhook_retry_count = 0;
-    -- The few that count failed attempts of webhooks, by themselves: made by the row, all would take twice as long.
+    -- The few that count failed attempts of webhooks, by themselves, and by an index of them: looked at one by one,
+    -- all would take twice as long.
     RETURN QUERY
         SELECT (s.task).*
         FROM (SELECT with_webhook_failures(b, past_tasks."position") AS task FROM background_tasks b
