@@ -1213,6 +1213,8 @@ CREATE INDEX background_tasks_subject ON public.background_tasks USING btree (su
 COMMENT ON INDEX public.background_tasks_subject IS 'Tasks of one subject';
 CREATE INDEX background_tasks_unique_key ON public.background_tasks USING btree (unique_key) WHERE (unique_key IS NOT NULL);
 COMMENT ON INDEX public.background_tasks_unique_key IS 'Tasks by unique_key, for an enqueue that must not repeat one';
+CREATE INDEX background_tasks_webhook_failures ON public.background_tasks USING btree (task_id) WHERE (webhook_retry_count > 0);
+COMMENT ON INDEX public.background_tasks_webhook_failures IS 'Tasks whose webhooks failed at least once';
 CREATE INDEX chunks_search ON public.chunks USING gin (search);
 COMMENT ON INDEX public.chunks_search IS 'Passages by their words';
 CREATE INDEX coverage_history_agent_id ON public.coverage_history USING btree (agent_id);
