@@ -128,6 +128,11 @@ COMMENT ON INDEX events_with_webhook IS 'Tasks that named a webhook_url';
 COMMENT ON INDEX events_webhook_sequence IS 'Numbers that webhooks took, by endpoint';
 COMMENT ON INDEX events_webhook_failures IS 'Failed attempts of webhooks, by task';
 
+-- A log that is older than webhooks: what ended before is not told now.
+INSERT INTO followers (name, position)
+SELECT 'webhooks', h.position FROM (SELECT max(e.position) AS position FROM events e) h WHERE h.position IS NOT NULL
+ON CONFLICT DO NOTHING;
+
 DO $$ BEGIN
     IF to_regtype('webhook_draft') IS NULL THEN
         CREATE TYPE webhook_draft AS (

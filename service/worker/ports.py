@@ -17,6 +17,21 @@ from service.worker.payload import encode, storable
 
 Message = tuple[Any, ...]
 LONGEST_STEP = 500
+# Streams whose rows the service lives by; accepted_records refuses them too.
+SERVICE_STREAMS = frozenset(
+    [
+        "task",
+        "queue",
+        "key",
+        "worker",
+        "schedule",
+        "follower",
+        "webhook",
+        "endpoint",
+        "retention",
+        "projection",
+    ]
+)
 
 
 class Queue(Protocol):
@@ -210,10 +225,10 @@ def record_json(
 ) -> str:
     """An entry of end_attempts' records, as JSON text. Raises Invalid or TooBig."""
     stream_type, stream_id = stream
-    if stream_type == "task" or not (event_type and stream_type and stream_id):
+    if stream_type in SERVICE_STREAMS or not (event_type and stream_type and stream_id):
         raise Invalid(
             f"Cannot record {event_type!r} on stream {stream!r}.",
-            hint="Name an event type and a stream (type, id); task streams are written by the service alone.",
+            hint="Name an event type and a stream (type, id) of your own: tasks, webhooks and the like are not.",
         )
     entry = {
         "task_id": task.task_id,

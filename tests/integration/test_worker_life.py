@@ -168,8 +168,8 @@ async def test_one_end_that_cannot_be_recorded_does_not_hold_up_the_others(datab
     @registry.task("record")
     async def record(ctx: Context[Any]) -> int:
         if ctx.params["n"] == 7:
-            # A type that the projection of workers was not taught stops the append.
-            ctx.record("worker.unheard_of", {}, stream=("worker", "w"))
+            # A type that the projection of agents was not taught stops the append.
+            ctx.record("agent.unheard_of", {}, stream=("agent", "5f3c0c5e-0000-4000-8000-000000000001"))
         await together.wait()
         return 1
 

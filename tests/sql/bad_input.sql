@@ -61,6 +61,9 @@ enqueue_tasks(jsonb_build_array(jsonb_build_object('task_type','noop','params',j
 append_events(draft('thing','q','x',jsonb_build_object('x',big())))
 
 -- AN422
+accepted_records('[{"task_id": "t", "type": "webhook.requested", "stream_type": "webhook", "stream_id": "w"}]', '{}')
+accepted_records('[{"task_id": "t", "type": "queue.paused", "stream_type": "queue", "stream_id": "q"}]', '{}')
+accepted_records('[{"task_id": "t", "type": "task.completed", "stream_type": "task", "stream_id": "t"}]', '{}')
 change_endpoint(NULL, 'paused', 'x')
 change_endpoint('nope', 'paused', 'x')
 change_endpoint('https://me@x.example', 'paused', 'x')

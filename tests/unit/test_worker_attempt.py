@@ -12,6 +12,7 @@ from service.model.task import ClaimedTask
 from service.worker.attempt import Attempt, Ending, Stop, Verdict, raised, returned
 from service.worker.outcomes import Fail, Retry, Snooze
 from service.worker.payload import encode, storable
+from service.worker.ports import record_json
 from service.worker.registry import Registry
 
 REGISTRY = Registry()
@@ -163,6 +164,13 @@ def test_payloads_are_checked_where_they_are_given() -> None:
     endless.append(endless)
     with pytest.raises(Invalid):
         encode(endless, 100, "It")
+
+
+@pytest.mark.parametrize("stream", [("task", "t"), ("webhook", "w"), ("queue", "q"), ("", "x"), ("x", "")])
+def test_a_handler_records_on_streams_of_its_own(stream: tuple[str, str]) -> None:
+    with pytest.raises(Invalid, match="Cannot record"):
+        record_json(claimed(), "x.done", {}, stream, False, 1000)
+    assert json.loads(record_json(claimed(), "x.done", {}, ("x", "1"), False, 1000))["stream_type"] == "x"
 
 
 def test_messages_are_cut_in_the_middle_and_cleaned() -> None:
