@@ -228,7 +228,7 @@ def record_json(
     if stream_type in SERVICE_STREAMS or not (event_type and stream_type and stream_id):
         raise Invalid(
             f"Cannot record {event_type!r} on stream {stream!r}.",
-            hint="Name an event type and a stream (type, id) of your own: tasks, webhooks and the like are not.",
+            hint="Name an event type and a stream (type, id) of your own: not tasks, webhooks and such.",
         )
     entry = {
         "task_id": task.task_id,
