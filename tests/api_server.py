@@ -42,7 +42,11 @@ class Api:
         """One request with the test key unless `headers` say otherwise; `body` is sent as JSON."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         headers = KEY | {"Content-Type": "application/json"} | (headers or {})
-        path = path if path.startswith(("/healthz", "/readyz", "/docs", "/openapi")) else f"/api/v1{path}"
+        path = (
+            path
+            if path.startswith(("/healthz", "/readyz", "/metrics", "/docs", "/openapi"))
+            else f"/api/v1{path}"
+        )
         async with self.http.request(
             method, self.url + path, data=data, headers=headers, **options
         ) as response:

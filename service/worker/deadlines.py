@@ -51,7 +51,7 @@ class Deadlines(Generic[T]):
     def _look(self) -> None:
         # The loop may be early by its clock's resolution.
         now = max(monotonic(), self._next)
-        for thing in list(self._running()):
-            if thing.deadline <= now:
-                self._expire(thing)
+        over = [thing for thing in self._running() if thing.deadline <= now]
+        for thing in sorted(over, key=lambda thing: thing.deadline):
+            self._expire(thing)
         self._arm(min((thing.deadline for thing in self._running()), default=float("inf")))

@@ -146,6 +146,10 @@ BAD: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "/tasks", None, 405, "GET,HEAD,POST"),
     ("GET", "/healthz?x=1", None, 422, "takes no query"),
     ("GET", "/readyz?x=1", None, 422, "takes no query"),
+    ("GET", "/metrics?x=1", None, 422, "takes no query"),
+    ("GET", "/status?x=1", None, 422, "takes no query"),
+    ("GET", "/retention?x=1", None, 422, "takes no query"),
+    ("POST", "/retention/run", {"what": "nope", "dry_run": True}, 422, "what"),
 ]
 
 
@@ -154,7 +158,7 @@ async def test_bad_input_is_refused_and_nothing_is_written(
     api: Api, method: str, path: str, body: Any, status: int, says: str
 ) -> None:
     before = await api.head()
-    path = path if path.startswith(("/healthz", "/readyz")) else f"/api/v1{path}"
+    path = path if path.startswith(("/healthz", "/readyz", "/metrics")) else f"/api/v1{path}"
     answer = await api.call(method, path.removeprefix("/api/v1"), body)
     assert answer.status == status, answer
     assert answer.headers["Content-Type"].startswith("application/problem+json")

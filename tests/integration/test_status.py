@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -191,7 +192,7 @@ async def test_the_screen_tells_everything(db: Database) -> None:
 @asynccontextmanager
 async def command(database: str, *arguments: str) -> AsyncIterator[tuple[int, str]]:
     process = await asyncio.create_subprocess_exec(
-        *("python", "-m", "service", "status", *arguments),
+        *(sys.executable, "-m", "service", "status", *arguments),
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"DATABASE_URL": database},
     )

@@ -7,7 +7,7 @@ import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,8 +187,13 @@ async def at_terminal(dsn: str, answer: str, *arguments: str) -> int:
     try:
         while b"[y/N]" not in said:
             said += await asyncio.wait_for(loop.run_in_executor(None, os.read, mine, 4096), 30)
-        os.write(mine, answer.encode())
-        return await asyncio.wait_for(process.wait(), 30)
+        async with asyncio.timeout(30):
+            while process.returncode is None:
+                # Python misses a Ctrl-C that comes between its question and its reading: one types it again.
+                os.write(mine, answer.encode())
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), 2)
+        return process.returncode
     finally:
         os.close(mine)
 
