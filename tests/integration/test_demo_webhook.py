@@ -1,4 +1,4 @@
-"""The demo's receiver where the service does not let it do all: what it says then, and that the demo goes on."""
+"""The demo's receiver where the service does not let it do all: what it says, and that the demo goes on."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
