@@ -12,7 +12,8 @@ from service.receiver.answers import Answers
 from service.receiver.arrival import Arrival
 from service.receiver.ledger import spell
 from service.receiver.server import Receiver
-from service.receiver.signature import TAKEN, key_of
+from service.receiver.signature import TAKEN
+from service.store.webhook_secrets import key_of
 
 # The same each time, when it is free: a repetition of the demo adds no endpoint.
 PORT = 9119

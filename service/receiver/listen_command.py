@@ -124,9 +124,11 @@ def _teller(context: Context) -> Callable[[Arrival], None]:
 def _given(secrets: tuple[str, ...]) -> GivenKeys:
     try:
         return GivenKeys(secrets)
-    except ValueError as error:
+    except Invalid as error:
         # The value itself is a secret: not shown.
-        raise Invalid(f"--secret: {error}.", hint="Show one with: annals webhooks secret show") from None
+        raise Invalid(
+            f"--secret: {error.message}", hint="Show one with: annals webhooks secret show"
+        ) from None
 
 
 def _reachable(context: Context, stack: ExitStack) -> str | None:

@@ -4,17 +4,17 @@ import contextlib
 from collections.abc import Sequence
 
 from service.errors import DatabaseUnavailable
-from service.receiver.signature import key_of
 from service.store.deliveries import DeliveryStore
 from service.store.delivery_lists import DeliveryLists
 from service.store.pool import Querying
+from service.store.webhook_secrets import key_of
 
 # The name of an endpoint comes with the request: anybody may make up as many as they like.
 MOST_ENDPOINTS = 1000
 
 
 class GivenKeys:
-    """The same for every endpoint. Raises ValueError for a secret that is none."""
+    """The same for every endpoint. Raises Invalid for a secret that is none."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self._keys = [key_of(secret) for secret in secrets]

@@ -5,13 +5,11 @@ Source: https://www.standardwebhooks.com; nothing but hmac is needed. X-Agent-Si
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-PREFIX = "whsec_"
 TOLERANCE_SECONDS = 300
 
 Verdict = Literal[
@@ -19,17 +17,6 @@ Verdict = Literal[
 ]
 # What is taken: of the others somebody may have forged every word.
 TAKEN: frozenset[Verdict] = frozenset({"verified", "unverified"})
-
-
-def key_of(secret: str) -> bytes:
-    """The bytes of a secret `whsec_<base64>`. Raises ValueError for anything else."""
-    try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
-        key = b""
-    if not key:
-        raise ValueError("a secret is whsec_ and base64")
-    return key
 
 
 def judge(headers: Mapping[str, str], body: bytes, keys: Sequence[bytes], now: float) -> Verdict:

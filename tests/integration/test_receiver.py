@@ -18,11 +18,10 @@ from service.receiver.answers import Answers
 from service.receiver.arrival import Arrival
 from service.receiver.secrets import GivenKeys, StoredKeys
 from service.receiver.server import Keys, Receiver
-from service.receiver.signature import key_of
 from service.settings import load
 from service.store.deliveries import DeliveryStore
 from service.store.pool import Database
-from service.store.webhook_secrets import new_secret
+from service.store.webhook_secrets import key_of, new_secret
 from tests.listening import DidNotStart, listening
 
 SECRET, OTHER = new_secret(), new_secret()

@@ -13,7 +13,8 @@ from standardwebhooks import Webhook
 from service.receiver.answers import Answers
 from service.receiver.arrival import Arrival, facts_of, plain, sequence_of
 from service.receiver.ledger import Ledger, Numbers
-from service.receiver.signature import TOLERANCE_SECONDS, judge, key_of
+from service.receiver.signature import TOLERANCE_SECONDS, judge
+from service.store.webhook_secrets import key_of
 
 SECRET, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_dGhpcyBpcyBhbm90aGVyIHNlY3JldA=="
 BODY = b'{"task_id":"t-1","status":"completed"}'
@@ -82,12 +83,6 @@ def test_a_changed_body_another_secret_and_an_old_one_are_refused() -> None:
         assert verdict(signed(SECRET), SECRET, now=late) == expected
         early = NOW - timedelta(seconds=TOLERANCE_SECONDS + seconds)
         assert verdict(signed(SECRET), SECRET, now=early) == expected
-
-
-@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_?", "whsec_abc", "p"])
-def test_what_is_no_secret_is_refused(secret: str) -> None:
-    with pytest.raises(ValueError, match="whsec_"):
-        key_of(secret)
 
 
 def test_a_gap_is_told_and_closes_when_the_late_one_comes() -> None:

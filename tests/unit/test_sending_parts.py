@@ -20,10 +20,10 @@ from service.relay.sending.guard import Guard, Refused
 from service.relay.sending.places import Places
 from service.relay.sending.ready import Ready
 from service.relay.sending.retrying import Waits
-from service.relay.sending.signature import key_of, signed_headers
+from service.relay.sending.signature import signed_headers
 from service.settings import load
 from service.store.deliveries import DueDelivery
-from service.store.webhook_secrets import new_secret
+from service.store.webhook_secrets import key_of, new_secret
 from tests.unit.test_coverage_urls import INWARDS
 
 SETTINGS = load({"environment": "test", "webhooks.slow_after_seconds": 0.01}).webhooks
@@ -54,7 +54,7 @@ def test_while_secrets_are_rotated_the_old_and_the_new_one_verify() -> None:
     assert headers["X-Agent-Signature"] == f"sha256={expected}"
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_***", "c2VjcmV0", "whsec_ä"])
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_***", "whsec_abc", "c2VjcmV0", "p", "whsec_ä"])
 def test_what_is_no_secret_signs_nothing(secret: str) -> None:
     with pytest.raises(Invalid, match="whsec_"):
         signed_headers("wh-1", 0, b"{}", [secret])

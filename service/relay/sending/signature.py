@@ -1,32 +1,15 @@
 """Signing what is sent, by the Standard Webhooks specification (version v1), and X-Agent-Signature.
 
-Both are HMAC-SHA256 over the exact bytes of the body. A secret is `whsec_` and base64; the key is what the
-base64 stands for.
+Both are HMAC-SHA256 over the exact bytes of the body.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
 
 from service.errors import Invalid
-
-PREFIX = "whsec_"
-
-
-def key_of(secret: str) -> bytes:
-    """The bytes to sign with. Raises Invalid for what is no secret."""
-    try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (ValueError, binascii.Error):
-        key = b""
-    if not secret.startswith(PREFIX) or not key:
-        raise Invalid(
-            "A webhook secret is not whsec_ and base64.",
-            hint="Make a new one: annals webhooks secret rotate.",
-        )
-    return key
+from service.store.webhook_secrets import key_of
 
 
 def signed_headers(
