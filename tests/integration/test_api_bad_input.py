@@ -210,11 +210,12 @@ async def test_a_request_id_that_is_none_is_replaced(api: Api, given: str) -> No
     assert answer.headers["X-Request-ID"].startswith("req-")
 
 
-async def test_a_trace_is_kept_when_it_is_well_formed(api: Api) -> None:
+async def test_a_trace_is_kept_when_it_is_well_formed(database: str) -> None:
     good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    for given, kept in [(good, good), (good.upper(), None), ("00-" + "0" * 32 + good[35:], None)]:
-        await api.call("POST", "/tasks", TASK, {"traceparent": given})
-        assert await api.sql("SELECT trace FROM events WHERE position = $1", await api.head()) == kept
+    async with running(database) as api:
+        for given, kept in [(good, good), (good.upper(), None), ("00-" + "0" * 32 + good[35:], None)]:
+            await api.call("POST", "/tasks", TASK, {"traceparent": given})
+            assert await api.sql("SELECT trace FROM events WHERE position = $1", await api.head()) == kept
 
 
 async def slow(_: Request[None, None, None]) -> None:
