@@ -181,7 +181,7 @@ async def test_who_registers_late_or_gives_a_sign_keeps_its_tasks(db: Connection
 async def test_a_relay_whose_lease_ran_out_ends_nothing(database: str) -> None:
     async with relay(database, PATIENT | {"relay.deadline_grace_seconds": 60}) as scene:
         term = scene.relay.lease.term or 0
-        draft = {"task_type": "noop", "timeout_seconds": 0.0001}
+        draft = {"task_type": "noop", "timeout_seconds": 0.001}
         await scene.tasks.enqueue([draft], actor="test")
         (task,) = (await scene.tasks.claim("w", ["default"], ["noop"], 1)).tasks
         held = [task.task_id], [task.lease]
