@@ -2,9 +2,9 @@
 
 import asyncio
 import io
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -27,17 +27,7 @@ NAMES = ("log.jsonl", "log.jsonl.gz", "log.parquet")
 
 def cloning(server: "Server", template: str) -> Clone:
     """Makes the DSN of a fresh database, for as long as its block."""
-
-    @contextmanager
-    def clone() -> Iterator[str]:
-        name = f"{template.replace('template', 'test')}_{uuid.uuid4().hex[:12]}"
-        server.execute("CREATE DATABASE {} TEMPLATE {}", name, template)
-        try:
-            yield server.dsn(name)
-        finally:
-            server.execute("DROP DATABASE {} WITH (FORCE)", name)
-
-    return clone
+    return partial(server.clone, template)
 
 
 async def export_lines(dsn: str, tasks: Sequence[str] = (), **part: Any) -> list[bytes]:

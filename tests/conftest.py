@@ -17,17 +17,38 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import asyncpg
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 0x616E6E616C73  # "annals"
 
+OPTIONS = {
+    # It need not survive a power cut.
+    "fsync": "off",
+    "full_page_writes": "off",
+    # A small database needs no more, and to drop one all buffers are looked through.
+    "shared_buffers": "128MB",
+    # Vacuum of a test's rows would change plans in the midst of it, one of the template keep clones waiting.
+    "autovacuum": "off",
+}
+
 os.environ["ANNALS_ENV"] = "test"
+
+# How long an example takes says how busy the machine is. Fixtures of a function are read, or rolled back.
+settings.register_profile(
+    "annals",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    print_blob=True,
+)
+settings.load_profile("annals")
 
 # Those whose single tests take longest come first: what begins late ends on one core, while the other idles.
 LONGEST_FIRST = ("chaos", "acceptance", "forgery", "model", "integration", "sql", "unit")
@@ -53,17 +74,33 @@ class Server:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
+    @contextmanager
+    def clone(self, template: str) -> Iterator[str]:
+        """The DSN of a copy of the template, dropped afterwards."""
+        name = f"{template.replace('template', 'test')}_{uuid.uuid4().hex[:12]}"
+        self.execute(f"CREATE DATABASE {{}} TEMPLATE {{}} STRATEGY {self.strategy}", name, template)
+        try:
+            yield self.dsn(name)
+        finally:
+            self.execute("DROP DATABASE {} WITH (FORCE)", name)
+
+    @cached_property
+    def strategy(self) -> str:
+        """How to copy: files cost a tenth of pages through the log, unless each is flushed to disk."""
+        with psycopg.connect(self.url) as connection:
+            flushes = (connection.execute("SHOW fsync").fetchone() or ["on"])[0] == "on"
+        return "wal_log" if flushes else "file_copy"
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """The server of this session, started when nobody has yet; it need not survive a power cut."""
+    """The server of this session, started when nobody has yet."""
     if url := os.environ.get("DATABASE_URL"):
         yield Server(url)
         return
     from service.embedded import attach
 
-    options = {"fsync": "off", "full_page_writes": "off"}
-    with attach(ROOT / "var" / "test", options=options, linger_seconds=5) as embedded:
+    with attach(ROOT / "var" / "test", options=OPTIONS, linger_seconds=5) as embedded:
         yield Server(embedded.dsn)
 
 
@@ -86,21 +123,21 @@ def template(server: Server) -> Iterator[str]:
 @pytest.fixture
 def database(server: Server, template: str) -> Iterator[str]:
     """The DSN of a fresh database of one's own."""
-    with _clone(server, template) as dsn:
+    with server.clone(template) as dsn:
         yield dsn
 
 
 @pytest.fixture(scope="module")
 def module_database(server: Server, template: str) -> Iterator[str]:
     """The DSN of one database for those tests of a module that do not disturb each other."""
-    with _clone(server, template) as dsn:
+    with server.clone(template) as dsn:
         yield dsn
 
 
 @pytest.fixture(scope="session")
 def shared_database(server: Server, template: str) -> Iterator[str]:
     """The DSN of one database for all tests of a process that leave nothing behind."""
-    with _clone(server, template) as dsn:
+    with server.clone(template) as dsn:
         yield dsn
         with psycopg.connect(dsn) as connection:
             left = connection.execute("SELECT position, type, stream_id FROM events LIMIT 5").fetchall()
@@ -121,16 +158,6 @@ async def db(shared_database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.
         await transaction.rollback()
     finally:
         await connection.close()
-
-
-@contextmanager
-def _clone(server: Server, template: str) -> Iterator[str]:
-    name = f"{template.replace('template', 'test')}_{uuid.uuid4().hex[:12]}"
-    server.execute("CREATE DATABASE {} TEMPLATE {}", name, template)
-    try:
-        yield server.dsn(name)
-    finally:
-        server.execute("DROP DATABASE {} WITH (FORCE)", name)
 
 
 def _make_template(server: Server, name: str) -> None:

@@ -47,21 +47,21 @@ def told(forgery: Forgery, finding: Finding) -> str:
 
 
 @pytest.fixture(scope="module")
-def findings(forged_database: str) -> list[Finding]:
+def findings(module_database: str) -> list[Finding]:
     """What one verify finds after all forgeries; nothing before them."""
-    lives = Lives(forged_database)
+    lives = Lives(module_database)
     lives.run("SELECT start_worker('w', 'h', 1, '{default}', '{noop}', 4)")
     tasks = [forgery.name for forgery in FORGERIES if forgery.stream_type == "task"]
     told = [forgery.name for forgery in FORGERIES if forgery.stream_type == "webhook"]
     lives.tasks([*tasks, *(f"{name}-other" for name in tasks), *told])
     lives.others(forgery.name for forgery in FORGERIES if forgery.stream_type != "task")
-    assert verified(forged_database) == []
+    assert verified(module_database) == []
     for statement in UNLOCKED:
         lives.run(statement)
     for forgery in FORGERIES:
         forge(lives, forgery)
     lives.close()
-    return verified(forged_database)
+    return verified(module_database)
 
 
 def of(forgery: Forgery, findings: list[Finding]) -> list[str]:

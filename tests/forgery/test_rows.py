@@ -123,8 +123,8 @@ def forge_rows(lives: Lives, table: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def forged(forged_database: str) -> Iterator[Forged]:
-    lives = Lives(forged_database)
+def forged(module_database: str) -> Iterator[Forged]:
+    lives = Lives(module_database)
     columns = [Column(*row) for row in lives.run(COLUMNS) if row[0] in KEYS]
     victims = [column.victim for column in columns]
     victims += [f"{table}-{what}" for table in KEYS for what in ("row_added", "row_removed")]
@@ -133,19 +133,19 @@ def forged(forged_database: str) -> Iterator[Forged]:
     lives.tasks(with_task)
     for (statement,) in lives.run(UNLOCKED):
         lives.run(statement)
-    assert verified(forged_database) == []
+    assert verified(module_database) == []
     for column in columns:
         forge_column(lives, column)
     for table in KEYS:
         forge_rows(lives, table)
-    found = verified(forged_database)
-    replaced = {table: rebuilt(forged_database, table) for table in KEYS}
-    yield Forged(columns, found, replaced, verified(forged_database), dict(lives.run(REPAIRS)))
+    found = verified(module_database)
+    replaced = {table: rebuilt(module_database, table) for table in KEYS}
+    yield Forged(columns, found, replaced, verified(module_database), dict(lives.run(REPAIRS)))
     lives.close()
 
 
-def test_every_read_model_has_victims(forged_database: str) -> None:
-    lives = Lives(forged_database)
+def test_every_read_model_has_victims(module_database: str) -> None:
+    lives = Lives(module_database)
     tables = {row[0] for row in lives.run(COLUMNS)}
     lives.close()
     assert tables - ELSEWHERE == set(KEYS), "a new read model needs a life in victims.py, and its key here"

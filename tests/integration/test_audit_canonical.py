@@ -88,7 +88,7 @@ def test_the_vector_is_frozen_in_python() -> None:
     assert event_bytes(VECTOR | {"data": parse_json(str(VECTOR["data"]))}).hex() == FROZEN
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(event=events)
 def test_sql_and_python_agree(connection: psycopg.Connection[Any], event: dict[str, Any]) -> None:
     text = as_json(event["data"])

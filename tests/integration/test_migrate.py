@@ -24,7 +24,7 @@ from service.store.numbered import known_migrations
 def empty(server) -> Iterator[str]:
     """The DSN of a database in which nothing ever was."""
     name = f"annals_empty_{uuid.uuid4().hex[:12]}"
-    server.execute("CREATE DATABASE {} TEMPLATE template0", name)
+    server.execute(f"CREATE DATABASE {{}} TEMPLATE template0 STRATEGY {server.strategy}", name)
     yield server.dsn(name)
     server.execute("DROP DATABASE {} WITH (FORCE)", name)
 

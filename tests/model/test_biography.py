@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.model.concurrency import settle_at_once
 from tests.model.database import Session, session
@@ -42,7 +42,7 @@ def world_session(shared_database: str) -> Iterator[Session]:
 
 
 @given(program=programs)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 def test_every_life_of_a_history_is_told_as_it_was(world_session: Session, program: list[Operation]) -> None:
     with world_session.connection.transaction(force_rollback=True):
         world = World(world_session)

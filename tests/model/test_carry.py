@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.carrying import NAMES, Clone, cloning, contents, export_file, export_lines, import_file, pasts
@@ -42,7 +42,7 @@ def clone(server: "Server", template: str) -> Clone:
 
 
 @given(program=programs, odd=odd_events)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 def test_an_imported_export_is_the_log_it_came_from(
     clone: Clone, tmp_path: Path, program: list[Operation], odd: list[tuple[str, dict[str, Any]]]
 ) -> None:

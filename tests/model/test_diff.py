@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.model.concurrency import settle_at_once, without
@@ -56,7 +56,7 @@ def world_session(shared_database: str) -> Iterator[Session]:
 
 
 @given(program=programs, parts=st.lists(st.integers(0, 1000), min_size=5, max_size=5))
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 def test_a_diff_is_what_python_finds_in_the_events(
     world_session: Session, program: list[Operation], parts: list[int]
 ) -> None:

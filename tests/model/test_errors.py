@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.model.concurrency import Call, settle_at_once
@@ -97,7 +97,7 @@ def world_session(shared_database: str) -> Iterator[Session]:
 
 
 @given(program=programs, after=st.integers(0, 1000), until=st.integers(0, 1000))
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 def test_groups_are_what_the_reference_counts(
     world_session: Session, program: list[Operation], after: int, until: int
 ) -> None:
@@ -118,17 +118,13 @@ def test_groups_are_what_the_reference_counts(
 
 
 @given(message=messages)
-@settings(
-    max_examples=EXAMPLES * 10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=EXAMPLES * 10)
 def test_a_message_has_the_pattern_of_the_reference(world_session: Session, message: str) -> None:
     assert world_session.value("SELECT error_pattern(%s)", message) == pattern(message)
 
 
 @given(traceback=tracebacks)
-@settings(
-    max_examples=EXAMPLES * 5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=EXAMPLES * 5)
 def test_a_traceback_has_the_frame_of_the_reference(world_session: Session, traceback: str) -> None:
     assert world_session.value("SELECT error_frame(%s)", traceback) == frame(traceback)
 

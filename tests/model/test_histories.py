@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.model.concurrency import settle_at_once
 from tests.model.database import FREE_COLUMNS, READ_MODELS, Session, assert_folds_agree, session
@@ -23,7 +23,7 @@ def world_session(shared_database: str) -> Iterator[Session]:
 
 
 @given(program=programs)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 def test_a_history_folds_to_the_same_rows_everywhere(
     world_session: Session, program: list[Operation]
 ) -> None:
@@ -35,9 +35,7 @@ def test_a_history_folds_to_the_same_rows_everywhere(
 
 
 @given(program=programs)
-@settings(
-    max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=EXAMPLES // 3)
 def test_the_whole_log_in_one_statement_folds_to_the_same_rows(
     world_session: Session, program: list[Operation]
 ) -> None:

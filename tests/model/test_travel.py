@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
@@ -146,9 +146,7 @@ def folded(s: Session, events: list[Row], position: int) -> Fold:
     picks=st.lists(st.integers(0, 10_000), min_size=8, max_size=8),
     spacing=st.integers(1, 9),
 )
-@settings(
-    max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=EXAMPLES // 3)
 def test_the_past_is_what_a_replay_to_it_gives(
     world_session: Session, program: list[Operation], picks: list[int], spacing: int
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from service.audit.bundle import collect
 from service.settings import load
@@ -39,7 +39,7 @@ def world_session(shared_database: str) -> Iterator[Session]:
 
 
 @given(program=programs)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 def test_what_holds_of_webhooks_after_any_history(world_session: Session, program: list[Operation]) -> None:
     s = world_session
     with s.connection.transaction(force_rollback=True):

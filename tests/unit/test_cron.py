@@ -66,7 +66,7 @@ EXPRESSIONS = st.sampled_from(
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(ZONES, EXPRESSIONS, MOMENTS)
 def test_asked_step_by_step_or_at_once_the_due_times_are_the_same(
     zone: str, expression: str, start: datetime
@@ -89,7 +89,7 @@ CHANGES = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(ZONES, st.sampled_from(["*/20 * * * *", "*/15 2 * * *", "7 * * * *"]), CHANGES)
 def test_a_rhythm_is_every_instant_whose_local_time_matches(
     zone: str, expression: str, start: datetime
