@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 0x616E6E616C73  # "annals"
 
 os.environ["ANNALS_ENV"] = "test"
+# Under another name: the settings refuse a variable that they do not know. Workers of xdist inherit it.
+os.environ["SNAPSHOTS"] = os.environ.pop("ANNALS_SNAPSHOTS", None) or os.environ.get("SNAPSHOTS", "")
 
 # Those whose single tests take longest come first: what begins late ends on one core, while the other idles.
 LONGEST_FIRST = ("chaos", "acceptance", "forgery", "model", "integration", "sql", "unit")
