@@ -40,6 +40,8 @@ OPTIONS = {
 }
 
 os.environ["ANNALS_ENV"] = "test"
+# Under another name: the settings refuse a variable that they do not know. Workers of xdist inherit it.
+os.environ["SNAPSHOTS"] = os.environ.pop("ANNALS_SNAPSHOTS", None) or os.environ.get("SNAPSHOTS", "")
 
 # How long an example takes says how busy the machine is. Fixtures of a function are read, or rolled back.
 settings.register_profile(

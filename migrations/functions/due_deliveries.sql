@@ -42,6 +42,8 @@ AS $$
            d.task_id, (b.body::jsonb ->> 'agent_id')::uuid, b.body, d.correlation_id, born.trace
     FROM due d
     CROSS JOIN LATERAL (SELECT webhook_body(d.event_position) AS body) b
-    LEFT JOIN events born ON born.stream_type = 'task' AND born.stream_id = d.task_id AND born.version = 1
+    -- LIMIT keeps it a look-up for each: joined, and without statistics, the first events of all tasks are read.
+    LEFT JOIN LATERAL (SELECT e.trace FROM events e
+                       WHERE e.stream_type = 'task' AND e.stream_id = d.task_id AND e.version = 1 LIMIT 1) born ON true
     ORDER BY d.next_attempt_at, d.endpoint, d.sequence
 $$;

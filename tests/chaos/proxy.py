@@ -1,12 +1,14 @@
 """A relay in front of PostgreSQL that can be cut: whoever is behind it sees a database that is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 PORT = 5432
+
+Ear = Callable[[bytes], None]
 
 
 class Proxy:
@@ -23,6 +25,10 @@ class Proxy:
         parts = urlsplit(self.target)
         user, at, _ = parts.netloc.rpartition("@")
         return f"postgresql://{user}{at}{parts.path}?host={self.folder}&port={PORT}"
+
+    def ears(self) -> tuple[Ear, Ear]:
+        """What hears the bytes of a new connection: those to the server, and those from it."""
+        return _deaf, _deaf
 
     def cut(self) -> None:
         """Break every connection and refuse new ones."""
@@ -60,7 +66,8 @@ class Proxy:
             writer.transport.abort()
             return
         try:
-            ways = (_copy(reader, far_writer), _copy(far_reader, writer))
+            asked, answered = self.ears()
+            ways = (_copy(reader, far_writer, asked), _copy(far_reader, writer, answered))
             tasks = [asyncio.ensure_future(way) for way in ways]
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -82,7 +89,12 @@ class Proxy:
         return await asyncio.open_connection(host, port)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def _deaf(_: bytes) -> None:
+    """Nobody listens."""
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Ear) -> None:
     while chunk := await reader.read(65536):
+        heard(chunk)
         writer.write(chunk)
         await writer.drain()

@@ -1,7 +1,6 @@
 """The OpenAPI document: valid, complete, and seen to move."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from service.api import docs, openapi
 from service.api.app import ROUTES
 from service.api.routing import Route
 from service.cli import Context
+from tests.sql.snapshots import is_writing
 
 SNAPSHOT = Path(__file__).parents[1] / "snapshots" / "openapi.json"
 
@@ -35,7 +35,7 @@ def test_it_is_valid(document: dict[str, Any]) -> None:
 def test_it_is_as_it_was(routes: list[Route]) -> None:
     """Moved on purpose? ANNALS_SNAPSHOTS=write writes it anew, and a review sees the difference."""
     text = openapi.text(routes)
-    if os.environ.pop("ANNALS_SNAPSHOTS", None) == "write":
+    if is_writing():
         SNAPSHOT.write_text(text, encoding="utf-8")
     assert text == SNAPSHOT.read_text(encoding="utf-8")
 
