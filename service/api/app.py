@@ -52,17 +52,17 @@ ROUTES: list[Route] = [
 
 def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell: Doorbell) -> Services:
     """The container of one process, on connections that the caller opens and closes."""
-    log, watchdog = Log(db), Watchdog()
+    log, tasks_store, watchdog = Log(db), TaskStore(db), Watchdog()
     return Services(
         settings=settings,
         db=db,
         wakeups=wakeups,
         doorbell=doorbell,
-        tasks=TaskStore(db),
+        tasks=tasks_store,
         log=log,
         fleet=FleetStore(db),
         authenticator=Authenticator(settings.api, db),
-        enqueuer=Enqueuer(),
+        enqueuer=Enqueuer(tasks_store, log, doorbell),
         feed=Feed(log, wakeups.subscribe("annals_events")),
         schema=SchemaCheck(db.dsn),
         watchdog=watchdog,

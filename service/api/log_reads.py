@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from service.model.events import Event
+from service.model.task import Enqueued
 from service.store.log import LogReader
 from service.store.pool import Querying
 from service.store.queries import load
@@ -21,10 +22,12 @@ class Log(LogReader):
         """The highest position that was ever handed out: no cursor of this log lies beyond it."""
         return int(await self._querying.fetchval(SQL.last_position))
 
-    async def events_at(self, positions: Sequence[int]) -> dict[int, Event]:
-        """The events at these positions, by position."""
+    async def events_of(self, outcomes: Sequence[Enqueued]) -> list[Event | None]:
+        """The task.enqueued event of each outcome, in their order; None for a duplicate."""
+        positions = [outcome.position for outcome in outcomes if outcome.position is not None]
         rows = await self._querying.fetch(SQL.events_at, positions) if positions else []
-        return {event.position: event for event in (Event(*row) for row in rows)}
+        events = {row[0]: Event(*row) for row in rows}
+        return [None if outcome.position is None else events[outcome.position] for outcome in outcomes]
 
     async def events_of_retry(self, task_id: str, position: int | None) -> list[Event]:
         """How a task was enqueued, and how it was last started before it was retried at this position."""

@@ -16,7 +16,9 @@ from service.api.services import Services
 from service.api.task_models import TaskModel, of_enqueued, of_retried, of_task
 from service.errors import AnnalsError, Conflict, NotFound
 from service.log import tell
+from service.model.events import Event
 from service.model.task import Changed, Enqueued
+from service.store.doorbell import Doorbell
 from service.urls import check_webhook_urls
 
 logger = logging.getLogger(__name__)
@@ -44,8 +46,9 @@ async def enqueue(services: Services, caller: Caller, tasks: Sequence[dict[str, 
         trace=caller.trace,
         request=caller.request,
     )
-    ring_for(services, outcomes)
-    return await show(services, outcomes)
+    ring_for(services.doorbell, outcomes)
+    events = await services.log.events_of(outcomes)
+    return [await show(services, *told) for told in zip(outcomes, events, strict=True)]
 
 
 async def check_webhooks(services: Services, tasks: Sequence[dict[str, Any]]) -> None:
@@ -53,26 +56,20 @@ async def check_webhooks(services: Services, tasks: Sequence[dict[str, Any]]) ->
     await check_webhook_urls(tasks, allow_localhost=services.settings.webhooks.allow_http_localhost)
 
 
-def ring_for(services: Services, outcomes: Sequence[Enqueued]) -> None:
+def ring_for(doorbell: Doorbell, outcomes: Sequence[Enqueued]) -> None:
     """Wake the workers of the queues, and the readers of the log."""
     for queue in {outcome.queue for outcome in outcomes}:
-        services.doorbell.ring("annals_tasks", queue)
-    services.doorbell.ring("annals_events")
+        doorbell.ring("annals_tasks", queue)
+    doorbell.ring("annals_events")
 
 
-async def show(services: Services, outcomes: Sequence[Enqueued]) -> list[Written]:
-    """The tasks of an enqueue: new ones as they were enqueued, duplicates as they are now."""
-    positions = [outcome.position for outcome in outcomes if outcome.position is not None]
-    events = await services.log.events_at(positions)
-    shown = []
-    for outcome in outcomes:
-        if outcome.position is not None:
-            task = of_enqueued(events[outcome.position])
-            tell_of(task, "Task enqueued")
-            shown.append(Written(task, True, outcome.position))
-        else:
-            shown.append(Written(await find(services, outcome.task_id), False, None))
-    return shown
+async def show(services: Services, outcome: Enqueued, event: Event | None) -> Written:
+    """A task of an enqueue: a new one as it was enqueued, a duplicate (without event) as it is now."""
+    if event is None:
+        return Written(await find(services, outcome.task_id), False, None)
+    task = of_enqueued(event)
+    tell_of(task, "Task enqueued")
+    return Written(task, True, outcome.position)
 
 
 async def find(services: Services, task_id: str) -> TaskModel:

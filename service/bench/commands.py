@@ -38,8 +38,8 @@ def bench(
     """Measure this machine and this server with the product's own workloads.
 
     \b
-    enqueue-1   one task per transaction, one client
-    enqueue-20  the same, 20 clients at once
+    enqueue-1   single tasks through the client of Python programs, one caller
+    enqueue-20  the same, 20 callers at once; and with a connection and a transaction each
     life        enqueue in bulk, then drain with one worker process; WAL, rows and transactions per task
     steady      a producer and a worker process at the same time
     wakeup      from the enqueue to the handler's first line in an idle worker

@@ -14,6 +14,7 @@ from service.bench import tasks
 from service.bench.scratch import QUERIES, Scratch
 from service.cli import Context
 from service.errors import AnnalsError
+from service.store.client import Client, annals_client
 from service.store.doorbell import Doorbell
 from service.store.fleet import FleetStore
 from service.store.log import LogReader
@@ -53,18 +54,22 @@ class Counts:
 class Ground:
     """One fresh database. `completed` counts incrementally: call `look` to bring it up to date."""
 
-    def __init__(self, context: Context, dsn: str, db: Database, doorbell: Doorbell) -> None:
-        self.context, self.dsn, self.db, self.doorbell = context, dsn, db, doorbell
+    def __init__(self, context: Context, dsn: str, db: Database, doorbell: Doorbell, client: Client) -> None:
+        self.context, self.dsn, self.db, self.doorbell, self.client = context, dsn, db, doorbell, client
         self.tasks, self.log = TaskStore(db), LogReader(db)
         self.completed = 0
         self._process: Process | None = None
         self._position = 0
 
     async def enqueue(self, payloads: list[dict[str, Any]], task_type: str = tasks.NOOP) -> None:
-        """One transaction, then the doorbell: what the API does."""
+        """One transaction, then the doorbell."""
         wanted = [{"task_type": task_type, "params": payload} for payload in payloads]
         await self.tasks.enqueue(wanted, actor=ACTOR)
         self.doorbell.ring("annals_tasks", tasks.QUEUE)
+
+    async def enqueue_one(self, payload: dict[str, Any]) -> None:
+        """What a Python program does."""
+        await self.client.enqueue(tasks.NOOP, payload)
 
     async def look(self) -> int:
         """Count what was completed since the last look; gives the new total."""
@@ -150,6 +155,10 @@ async def ground(context: Context, scratch: Scratch) -> AsyncIterator[Ground]:
     settings = context.settings
     with scratch.copy() as dsn:
         room = settings.database.model_copy(update={"pool_max": CLIENTS})
-        async with await Database.open(room, dsn) as db, Doorbell(db, settings.wakeup) as doorbell:
+        async with (
+            await Database.open(room, dsn) as db,
+            Doorbell(db, settings.wakeup) as doorbell,
+            annals_client(dsn, name=ACTOR) as client,
+        ):
             await FleetStore(db).publish_task_types(tasks.catalogue())
-            yield Ground(context, dsn, db, doorbell)
+            yield Ground(context, dsn, db, doorbell, client)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from service.bench import tasks
 from service.bench.figures import Figure, percentile
@@ -30,29 +31,23 @@ class Size:
 Workload = Callable[[Ground, Size], Awaitable[list[Figure]]]
 
 
-async def single(ground: Ground, size: Size, clients: int) -> list[Figure]:
-    """One task per transaction, from so many clients at once."""
-    number = max(clients, size.tasks // 10)
-    pending = iter(range(number))
-
-    async def client() -> None:
-        for index in pending:
-            await ground.enqueue([tasks.payload(index)])
-
-    began = time.monotonic()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    rate = number / (time.monotonic() - began)
-    return [Figure(f"enqueue-{clients}", "rate", rate, "tasks/s")]
-
-
 async def enqueue_1(ground: Ground, size: Size) -> list[Figure]:
-    """Single tasks from one client."""
-    return await single(ground, size, 1)
+    """Single tasks from one caller of the client."""
+    return [Figure("enqueue-1", "rate", await _rate(ground.enqueue_one, size.tasks // 10, 1), "tasks/s")]
 
 
 async def enqueue_20(ground: Ground, size: Size) -> list[Figure]:
-    """Single tasks from 20 clients at once."""
-    return await single(ground, size, 20)
+    """Single tasks from 20 callers at once: of the client, and over a connection each."""
+
+    async def alone(payload: dict[str, Any]) -> None:
+        await ground.enqueue([payload])
+
+    together = await _rate(ground.enqueue_one, size.tasks // 2, 20)
+    each = await _rate(alone, size.tasks // 10, 20)
+    return [
+        Figure("enqueue-20", "rate", together, "tasks/s"),
+        Figure("enqueue-20", "rate, a transaction each", each, "tasks/s"),
+    ]
 
 
 async def life(ground: Ground, size: Size) -> list[Figure]:
@@ -116,6 +111,19 @@ WORKLOADS: dict[str, Workload] = {
     "wakeup": wakeup,
     "pinned": pinned,
 }
+
+
+async def _rate(enqueue: Callable[[dict[str, Any]], Awaitable[object]], number: int, callers: int) -> float:
+    """Tasks a second, from so many callers that each wait for their answer."""
+    pending = iter(range(number))
+
+    async def caller() -> None:
+        for index in pending:
+            await enqueue(tasks.payload(index))
+
+    began = time.monotonic()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return number / (time.monotonic() - began)
 
 
 async def _fill(ground: Ground, number: int) -> None:

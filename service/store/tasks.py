@@ -25,7 +25,7 @@ from service.model.task import (
 from service.store.paging import Page, decode_cursor, encode_cursor, to_timestamp
 from service.store.pool import Querying
 from service.store.queries import load
-from service.store.wire import encode_each
+from service.store.wire import Json, encode_each
 
 SQL = load(__package__)
 
@@ -54,7 +54,7 @@ class TaskStore:
 
     async def enqueue(
         self,
-        tasks: Sequence[dict[str, Any]],
+        tasks: Sequence[dict[str, Any]] | Json,
         *,
         actor: str,
         correlation_id: str | None = None,
@@ -62,9 +62,9 @@ class TaskStore:
         trace: str | None = None,
         request: RequestKey | None = None,
         ring: bool = False,
-        correlation_ids: Sequence[str] | None = None,
+        correlation_ids: Sequence[str | None] | None = None,
     ) -> list[Enqueued]:
-        """Enqueue all of them or none; the outcomes come in the order of `tasks`.
+        """Enqueue all of them or none; the outcomes come in the order of `tasks`, a list or JSON of one.
 
         `correlation_ids` gives each task its own, when they come from several requests.
 
@@ -73,7 +73,8 @@ class TaskStore:
         """
         rows = await self._db.fetch(
             SQL.enqueue,
-            *(list(tasks), actor, correlation_id, causation_id, trace, request, ring, correlation_ids),
+            tasks if isinstance(tasks, Json) else list(tasks),
+            *(actor, correlation_id, causation_id, trace, request, ring, correlation_ids),
         )
         return [Enqueued(*row) for row in rows]
 

@@ -18,6 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), os.environ.get("BENCH_
 
 import common  # type: ignore[import-not-found]  # noqa: E402
 
+from service import annals_client  # noqa: E402
 from service.settings import load  # noqa: E402
 from service.store.doorbell import Doorbell  # noqa: E402
 from service.store.fleet import FleetStore  # noqa: E402
@@ -70,8 +71,8 @@ class Peer(common.Peer):  # type: ignore[misc]
         self._doorbell.ring("annals_tasks", QUEUE)
 
     async def enqueue_one(self, payload: dict[str, Any]) -> None:
-        """One task in a transaction of its own."""
-        await self.enqueue_batch([payload])
+        """One task, as a Python program enqueues it: it has its commit when this returns."""
+        await self._client.enqueue(TASK_TYPE, payload)
 
     async def start_worker(self, on_job: Callable[[float], None]) -> None:
         """Start the product's worker in this process; `on_job` is all that the handler does."""
@@ -102,6 +103,8 @@ class Peer(common.Peer):  # type: ignore[misc]
             room = self._settings.database.model_copy(update={"pool_min": 1, "pool_max": connections})
             self._db = await self._stack.enter_async_context(await Database.open(room, self.dsn))
             self._tasks = TaskStore(self._db)
+            client = annals_client(self.dsn, name="bench")
+            self._client = await self._stack.enter_async_context(client)
             doorbell = Doorbell(self._db, self._settings.wakeup)
             self._doorbell = await self._stack.enter_async_context(doorbell)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api import enqueuer
+from service.api.log_reads import Log
 from service.errors import DatabaseUnavailable
 from tests.api_server import Api, running
 
@@ -51,13 +51,13 @@ async def test_what_may_have_been_written_is_not_written_again(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that broke after the commit: the group must not be tried again in halves."""
-    real = enqueuer.task_writes.show
+    real = Log.events_of
 
     async def lost(*args: Any) -> Any:
-        monkeypatch.setattr(enqueuer.task_writes, "show", real)
+        monkeypatch.setattr(Log, "events_of", real)
         raise DatabaseUnavailable("The connection broke.")
 
-    monkeypatch.setattr(enqueuer.task_writes, "show", lost)
+    monkeypatch.setattr(Log, "events_of", lost)
     answers = await asyncio.gather(*(ask(api, number) for number in range(20)))
     assert {answer.status for answer in answers} <= {202, 503}
     assert 503 in {answer.status for answer in answers}

@@ -38,14 +38,14 @@ BASE = {
 }
 # The embedded server stands beside the arrows: it knows only base modules, and only the roots know it.
 USERS_OF_EMBEDDED = {"embedded", "up", "__main__"}
-# `service/__init__.py` gives `task` to users' modules, and imports it only when asked.
-LAZY = {("", "worker")}
+# `service/__init__.py` gives `task` and `annals_client` to users' modules, and imports them only when asked.
+LAZY = {("", "worker"), ("", "store")}
 
 # Edges of supervised loops: what is caught there is logged, and the loop goes on. Edges of handlers: whatever
 # they raise ends their attempt. The delivery of a batch: whatever a row causes is narrowed down to that row.
 # The edge of the API: whatever a handler raises is logged, and answered without saying what it was. Requests
 # that are written together: whatever one causes is narrowed down to it, and raised there.
-MAY_CATCH_EVERYTHING = {"api/edge.py", "api/enqueuer.py", "lifecycle.py"}
+MAY_CATCH_EVERYTHING = {"api/edge.py", "store/grouping.py", "lifecycle.py"}
 # What a follower's effect raises is held against the event; what a delivery raises, against that delivery;
 # rows that cannot be removed stop nothing else. What the text of a field raises must not end the log.
 MAY_CATCH_EVERYTHING |= {"relay/following.py", "relay/parking.py", "relay/retention.py", "log.py"}
