@@ -8,6 +8,7 @@ from service.bench.peers.catalogue import OURS, Contender
 
 # Of everything else less is better: milliseconds, bytes, rows, transactions.
 MORE_IS_BETTER = ("tasks/s", "x")
+NEITHER_IS_BETTER = ("rows kept",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,15 @@ class Line:
     found: Mapping[str, Summary]
 
     @property
-    def more_is_better(self) -> bool:
-        """Whether the higher value is the better one."""
-        return self.unit in MORE_IS_BETTER
+    def better(self) -> str:
+        """Whether "more" or "less" is better; "" where that is a matter of what one wants."""
+        if self.metric in NEITHER_IS_BETTER:
+            return ""
+        return "more" if self.unit in MORE_IS_BETTER else "less"
 
     def ratio(self, other: str | None) -> float | None:
         """Our median by the other's; None when one is missing, or there is nothing to divide by."""
-        if other is None or other not in self.found or OURS not in self.found:
+        if other is None or not self.better or not {other, OURS} <= self.found.keys():
             return None
         median = self.found[other].median
         return self.found[OURS].median / median if median else None
@@ -43,8 +46,8 @@ class Line:
     def best_other(self, contenders: Iterable[Contender]) -> str | None:
         """The queue with the best median that is neither ours nor a limit; None when there is none."""
         names = [c.name for c in contenders if c.name != OURS and not c.limit and c.name in self.found]
-        choose = max if self.more_is_better else min
-        return choose(names, key=lambda name: self.found[name].median, default=None)
+        ordered = sorted(names, key=lambda name: self.found[name].median)
+        return None if not ordered or not self.better else ordered[-1 if self.better == "more" else 0]
 
 
 def compare(measured: Iterable[Measured]) -> list[Line]:
@@ -77,7 +80,7 @@ def row(line: Line, contenders: Sequence[Contender]) -> list[str]:
     best = line.best_other(contenders)
     others = [contender.name for contender in contenders if contender.name != OURS]
     return [
-        *(line.workload, line.metric, line.unit, "more" if line.more_is_better else "less"),
+        *(line.workload, line.metric, line.unit, line.better or "-"),
         *(spread(line.found.get(contender.name)) for contender in contenders),
         best or "-",
         *(_ratio(line.ratio(other)) for other in (best, *others)),

@@ -48,7 +48,7 @@ class InstallFailed(AnnalsError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How to start an agent of a queue: its name for people, the command, the environment without PEER_DSN."""
+    """How to start an agent of a queue: its title, the command, the environment without PEER_DSN."""
 
     title: str
     command: tuple[str, ...]

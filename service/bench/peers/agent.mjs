@@ -12,7 +12,7 @@ export const packages = createRequire(process.env.PEER_PACKAGES + "/package.json
 export const dsn = process.env.PEER_DSN;
 
 const PAD = "x".repeat(56);
-const STOP_MS = 15_000, PROGRESS_MS = 25, PAUSE_MS = 2;
+const STOP_MS = 15_000, PROGRESS_MS = 25, PAUSE_MS = 2, WARM_UP = 10;
 
 // The monotonic clock that all processes of the machine share, in seconds.
 const now = () => Number(process.hrtime.bigint()) / 1e9;
@@ -106,8 +106,10 @@ function commandsFor(peer) {
     },
     stats: async () => ({ count: tally.count, latencies: tally.latencies }),
     async churn({ seconds, size }) {
-      await turn(size);
-      const ends = [], began = now();
+      const ends = [];
+      let began = now();
+      while (now() - began < seconds / WARM_UP) await turn(size);
+      began = now();
       while (!ends.length || ends.at(-1) < seconds) {
         await turn(size);
         ends.push(now() - began);
