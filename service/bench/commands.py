@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from service import lifecycle
 from service.bench import machine
+from service.bench.against import INTERRUPTED, chart_file, contend, contenders
 from service.bench.figures import Figure, Summary, summarize
 from service.bench.ground import ground
+from service.bench.peers.catalogue import OTHERS, Contender
 from service.bench.scratch import QUERIES, Scratch, scratch
 from service.bench.workloads import WORKLOADS, Size, Workload
 from service.cli import Context, json_option
 from service.lifecycle import before
 from service.store.pool import Database
 
-# The exit code of what Ctrl-C ended.
-INTERRUPTED = 130
 COLUMNS = ("workload", "metric", "median", "low", "high", "unit", "rounds")
 
 
@@ -25,34 +26,67 @@ COLUMNS = ("workload", "metric", "median", "low", "high", "unit", "rounds")
 @click.option("--tasks", default=20_000, show_default=True, type=click.IntRange(100), help="Tasks to drain.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often to measure.")
 @click.option(
-    "--seconds", default=10.0, show_default=True, type=click.FloatRange(1), help="For steady and pinned."
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(1), help="For steady and churn."
 )
 @click.option(
     "--wakeups", default=200, show_default=True, type=click.IntRange(1), help="Latencies to measure."
 )
+@click.option(
+    "--against",
+    "queues",
+    callback=contenders,
+    metavar="QUEUE,...",
+    help=f"Other queues: {', '.join(OTHERS)}.",
+)
+@click.option(
+    "--chart",
+    callback=chart_file,
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Draw the comparison: FILE.svg.",
+)
 @json_option
 @click.pass_obj
 def bench(
-    context: Context, workloads: Sequence[str], tasks: int, rounds: int, seconds: float, wakeups: int
+    context: Context,
+    workloads: Sequence[str],
+    tasks: int,
+    rounds: int,
+    seconds: float,
+    wakeups: int,
+    queues: Sequence[Contender],
+    chart: Path | None,
 ) -> None:
     """Measure this machine and this server with the product's own workloads.
 
     \b
     enqueue-1   single tasks through the client of Python programs, one caller
     enqueue-20  the same, 20 callers at once; and with a connection and a transaction each
+    bulk        enqueue in bulk; a part of life
     life        enqueue in bulk, then drain with one worker process; WAL, rows and transactions per task
     steady      a producer and a worker process at the same time
     wakeup      from the enqueue to the handler's first line in an idle worker
     pinned      steady, while a forgotten transaction keeps every dead row version
+    churn       enqueue 100, wait until they are done, again and again; the last tenth against the first
+    churn-pinned  the same, while a forgotten transaction keeps every dead row version
 
     Everything happens in databases of its own on the configured server, which are dropped at the end.
+
+    With --against other queues do the same on the same server, in turns with ours, each in processes and
+    databases of its own and with the fast settings that it recommends. They are installed once, below the
+    home (`annals config` names it). JSON lines hold every single measurement then.
 
     \b
     Example: annals bench
              annals bench life wakeup --tasks 50000 --rounds 5 --json
+             annals bench --against pgqueuer,graphile,postgres --chart bench.svg
     """
     size = Size(tasks, seconds, wakeups)
-    chosen = {name: WORKLOADS[name] for name in dict.fromkeys(workloads or WORKLOADS)}
+    if chart is not None and not queues:
+        raise click.UsageError("--chart draws a comparison: name other queues with --against.")
+    if queues:
+        click.get_current_context().exit(contend(context, queues, workloads, size, rounds, chart))
+    names = dict.fromkeys(workloads) or [name for name in WORKLOADS if name != "bulk"]
+    chosen = {name: WORKLOADS[name] for name in names}
     with context.database() as dsn, scratch(dsn) as where:
         figures: list[Figure] = []
 

@@ -50,6 +50,13 @@ class Counts:
             self.row_writes - earlier.row_writes,
         )
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.wal_bytes + other.wal_bytes,
+            self.transactions + other.transactions,
+            self.row_writes + other.row_writes,
+        )
+
 
 class Ground:
     """One fresh database. `completed` counts incrementally: call `look` to bring it up to date."""

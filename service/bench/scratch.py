@@ -1,4 +1,4 @@
-"""Databases of the benchmark's own: one that is migrated, and a copy of it for every measurement."""
+"""Databases of the benchmark's own: one that is prepared, and a copy of it for every measurement."""
 
 import re
 import uuid
@@ -22,10 +22,15 @@ class NotAllowed(AnnalsError):
 
 
 class Scratch:
-    """Makes copies of a migrated database on the server of `dsn`."""
+    """Makes copies of a prepared database on the server of `dsn`."""
 
     def __init__(self, dsn: str, template: str) -> None:
         self.dsn, self.template = dsn, template
+
+    @property
+    def template_dsn(self) -> str:
+        """Where to prepare what is copied; nobody may be connected to it when it is."""
+        return on_database(self.dsn, self.template)
 
     @contextmanager
     def copy(self) -> Iterator[str]:
@@ -41,6 +46,14 @@ class Scratch:
 @contextmanager
 def scratch(dsn: str) -> Iterator[Scratch]:
     """A migrated template on the server of `dsn`, dropped at the end. Raises NotAllowed."""
+    with empty(dsn) as place:
+        migrate(place.template_dsn)
+        yield place
+
+
+@contextmanager
+def empty(dsn: str) -> Iterator[Scratch]:
+    """An empty template on the server of `dsn`, dropped at the end. Raises NotAllowed."""
     name = f"annals_bench_{uuid.uuid4().hex[:8]}"
     try:
         run(dsn, QUERIES.create_database, name=name, template="template0")
@@ -48,7 +61,6 @@ def scratch(dsn: str) -> Iterator[Scratch]:
         hint = "Give the user the right to make databases: ALTER ROLE ... CREATEDB"
         raise NotAllowed("The benchmark needs a database of its own.", hint=hint) from error
     try:
-        migrate(on_database(dsn, name))
         yield Scratch(dsn, name)
     finally:
         run(dsn, QUERIES.drop_database, name=name)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.bench import tasks
-from service.bench.figures import Figure, percentile
+from service.bench.figures import Figure, edges, percentile
 from service.bench.ground import Counts, Ground
 
 BULK_BATCH = 1000
-STEADY_BATCH = 100
+STEADY_BATCH = CHURN_BATCH = 100
 # The producer waits while so many tasks are waiting: this measures the two together, not a growing queue.
 STEADY_BACKLOG = 5000
 WAKE_PAUSE_SECONDS = 0.05
@@ -50,24 +50,31 @@ async def enqueue_20(ground: Ground, size: Size) -> list[Figure]:
     ]
 
 
+async def bulk(ground: Ground, size: Size) -> list[Figure]:
+    """Enqueue in bulk; what it costs the server."""
+    idle = await ground.counts()
+    began = time.monotonic()
+    for batch in _batches(size.tasks, BULK_BATCH):
+        await ground.enqueue([tasks.payload(index) for index in batch])
+    rate = Figure("bulk", "rate", size.tasks / (time.monotonic() - began), "tasks/s")
+    await ground.analyze()
+    return [rate, *costs("bulk", await ground.counts() - idle, size.tasks)]
+
+
 async def life(ground: Ground, size: Size) -> list[Figure]:
     """Enqueue in bulk, then drain with one worker process; what both cost the server."""
     idle = await ground.counts()
-    began = time.monotonic()
-    await _fill(ground, size.tasks)
-    bulk = Figure("bulk", "rate", size.tasks / (time.monotonic() - began), "tasks/s")
-    await ground.analyze()
+    figures = await bulk(ground, size)
     filled = await ground.counts()
     async with ground.worker():
         await ground.until_completed(size.tasks)
         took = (await ground.now() - await ground.began()).total_seconds()
     drained = await ground.counts()
     return [
-        bulk,
-        *_costs("bulk", filled - idle, size.tasks),
+        *figures,
         Figure("drain", "rate", size.tasks / took, "tasks/s"),
-        *_costs("drain", drained - filled, size.tasks),
-        *_costs("in all", drained - idle, size.tasks),
+        *costs("drain", drained - filled, size.tasks),
+        *costs("in all", drained - idle, size.tasks),
     ]
 
 
@@ -103,13 +110,36 @@ async def wakeup(ground: Ground, size: Size) -> list[Figure]:
     return [Figure("wakeup", f"p{share}", percentile(found, share / 100), "ms") for share in (50, 95, 99)]
 
 
+async def churn(ground: Ground, size: Size, name: str = "churn") -> list[Figure]:
+    """Enqueue 100 and wait until they are completed, again and again."""
+    async with ground.worker():
+        began = time.monotonic()
+        # Before the clock starts: plans are made then.
+        while time.monotonic() - began < size.seconds / 10:
+            await _turn(ground)
+        ends: list[float] = []
+        began = time.monotonic()
+        while not ends or ends[-1] < size.seconds:
+            ends.append(await _turn(ground) - began)
+    return churned(name, edges(ends, CHURN_BATCH))
+
+
+async def churn_pinned(ground: Ground, size: Size) -> list[Figure]:
+    """The same while a forgotten transaction keeps every dead row version."""
+    async with ground.pinned_horizon():
+        return await churn(ground, size, "churn-pinned")
+
+
 WORKLOADS: dict[str, Workload] = {
     "enqueue-1": enqueue_1,
     "enqueue-20": enqueue_20,
+    "bulk": bulk,
     "life": life,
     "steady": steady,
     "wakeup": wakeup,
     "pinned": pinned,
+    "churn": churn,
+    "churn-pinned": churn_pinned,
 }
 
 
@@ -126,9 +156,11 @@ async def _rate(enqueue: Callable[[dict[str, Any]], Awaitable[object]], number: 
     return number / (time.monotonic() - began)
 
 
-async def _fill(ground: Ground, number: int) -> None:
-    for batch in _batches(number, BULK_BATCH):
-        await ground.enqueue([tasks.payload(index) for index in batch])
+async def _turn(ground: Ground) -> float:
+    """Enqueue one batch; gives the monotonic time at which its completion was seen."""
+    goal = ground.completed + CHURN_BATCH
+    await ground.enqueue([tasks.payload(index) for index in range(CHURN_BATCH)])
+    return await ground.until_completed(goal)
 
 
 async def _produce(ground: Ground, seconds: float) -> list[float]:
@@ -155,7 +187,18 @@ def _batches(number: int, size: int) -> Iterator[range]:
     return (range(start, min(start + size, number)) for start in range(0, number, size))
 
 
-def _costs(workload: str, counts: Counts, number: int) -> Sequence[Figure]:
+def churned(workload: str, rates: tuple[float, float]) -> list[Figure]:
+    """The figures of a churn from its rates in the first and in the last tenth."""
+    start, end = rates
+    return [
+        Figure(workload, "rate at the start", start, "tasks/s"),
+        Figure(workload, "rate at the end", end, "tasks/s"),
+        Figure(workload, "end / start", end / start, "x"),
+    ]
+
+
+def costs(workload: str, counts: Counts, number: int) -> Sequence[Figure]:
+    """What so many tasks cost the server, each."""
     return (
         Figure(workload, "WAL", counts.wal_bytes / number, "bytes/task"),
         Figure(workload, "row writes", counts.row_writes / number, "rows/task"),

@@ -1,0 +1,100 @@
+"""`annals bench --against`: which queues were asked for, the contest, and what it shows in the end."""
+
+import asyncio
+import difflib
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import psycopg
+
+from service import lifecycle
+from service.bench import machine
+from service.bench.chart import Heading, draw
+from service.bench.comparison import Line, columns, compare, row
+from service.bench.contest import Contest
+from service.bench.peers.catalogue import ANNALS, OTHERS, Contender
+from service.bench.races import RACES
+from service.bench.scratch import QUERIES
+from service.bench.workloads import Size
+from service.cli import Context
+from service.errors import Invalid
+from service.lifecycle import before
+
+# The exit code of what Ctrl-C ended.
+INTERRUPTED = 130
+
+
+def contenders(_: click.Context, __: click.Parameter, names: str | None) -> list[Contender]:
+    """The value of --against as queues, ours first; [] without it."""
+    if names is None:
+        return []
+    wanted = dict.fromkeys(name.strip().lower() for name in names.split(","))
+    for name in wanted:
+        if name not in OTHERS:
+            near = difflib.get_close_matches(name, OTHERS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.BadParameter(f"{name!r} is not known.{hint} Known are {', '.join(OTHERS)}.")
+    return [ANNALS, *(OTHERS[name] for name in wanted)]
+
+
+def chart_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """The value of --chart; refused before anything is measured when it cannot be written."""
+    if path is not None and (path.suffix.lower() != ".svg" or not path.absolute().parent.is_dir()):
+        raise click.BadParameter(f"{path}: give a file .svg in a directory that exists.")
+    return path
+
+
+def races(names: Sequence[str]) -> list[str]:
+    """The workloads to run; without names all, each once. Raises Invalid for what only our own queue has."""
+    # A life begins with what bulk measures.
+    wanted = list(dict.fromkeys(names)) or [name for name in RACES if name != "bulk"]
+    for name in wanted:
+        if name not in RACES:
+            raise Invalid(
+                f"{name} is measured without --against alone.", hint=f"Known are {', '.join(RACES)}."
+            )
+    return wanted
+
+
+def contend(
+    context: Context,
+    queues: Sequence[Contender],
+    names: Sequence[str],
+    size: Size,
+    rounds: int,
+    chart: Path | None,
+) -> int:
+    """Measure, and show what was measured; gives the exit code."""
+    contest = Contest(context, queues, {name: RACES[name] for name in races(names)}, size, rounds)
+    with context.database() as dsn:
+        heading = Heading(machine.machine(), _server(dsn), datetime.now(UTC).date().isoformat())
+        context.say(f"{heading.machine}\n{heading.server}")
+
+        async def main(shutdown: asyncio.Event) -> int | None:
+            return None if await before(shutdown, contest.run(dsn)) else INTERRUPTED
+
+        # In order also when interrupted: processes are ended and databases dropped.
+        code = lifecycle.run(main)
+    lines = compare(contest.measured)
+    _show(context, contest, lines)
+    if chart is not None and lines:
+        chart.write_text(draw(lines, queues, heading), encoding="utf-8")
+        context.say(f"Wrote {chart}")
+    return code or int(bool(contest.failures))
+
+
+def _show(context: Context, contest: Contest, lines: Sequence[Line]) -> None:
+    if not context.as_json:
+        rows = [row(line, contest.contenders) for line in lines]
+        context.table("Benchmark", columns(contest.contenders), rows)
+        context.say("\n".join(contest.remains()))
+    for failure in contest.failures:
+        click.echo(f"Failed: {failure}", err=True)
+
+
+def _server(dsn: str) -> str:
+    with closing(psycopg.connect(dsn)) as connection:
+        return machine.server((str(name), str(value)) for name, value in connection.execute(QUERIES.server))

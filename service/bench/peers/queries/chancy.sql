@@ -1,0 +1,2 @@
+-- Jobs that Chancy has left.
+SELECT count(*) FROM chancy_jobs WHERE state <> 'succeeded'

@@ -1,0 +1,2 @@
+-- Jobs that PgQueuer has left: what is done leaves this table.
+SELECT count(*) FROM pgqueuer

@@ -1,0 +1,2 @@
+-- Jobs that PostgreSQL itself has left.
+SELECT count(*) FROM bench_jobs

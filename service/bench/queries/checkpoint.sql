@@ -1,0 +1,2 @@
+-- The next checkpoint is far away; full pages are written anew, for every queue alike.
+CHECKPOINT

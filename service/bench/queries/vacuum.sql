@@ -1,0 +1,2 @@
+-- The statistics and visibility maps of tables that were just made.
+VACUUM (ANALYZE)
