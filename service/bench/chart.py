@@ -48,7 +48,7 @@ def draw(lines: Sequence[Line], contenders: Sequence[Contender], heading: Headin
     """An SVG document of those lines that have a place in the picture."""
     known = {(line.workload, line.metric): line for line in lines}
     opening, top = _opening(contenders, heading)
-    parts = []
+    parts: list[str] = []
     for name, title in GROUPS.items():
         if line := known.get(name):
             parts += _group(title, line, contenders, top)

@@ -65,6 +65,7 @@ def bench(
     life        enqueue in bulk, then drain with one worker process; WAL, rows and transactions per task
     steady      a producer and a worker process at the same time
     wakeup      from the enqueue to the handler's first line in an idle worker
+    half-load   the same in a worker that is given half of what it can do
     pinned      steady, while a forgotten transaction keeps every dead row version
     churn       enqueue 100, wait until they are done, again and again; the last tenth against the first
     churn-pinned  the same, while a forgotten transaction keeps every dead row version

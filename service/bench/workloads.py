@@ -15,6 +15,7 @@ STEADY_BATCH = CHURN_BATCH = 100
 # The producer waits while so many tasks are waiting: this measures the two together, not a growing queue.
 STEADY_BACKLOG = 5000
 WAKE_PAUSE_SECONDS = 0.05
+PACE_SECONDS = 0.01
 # The share of a run that counts as its beginning, and as its end.
 EDGE = 5
 
@@ -106,8 +107,21 @@ async def wakeup(ground: Ground, size: Size) -> list[Figure]:
             await asyncio.sleep(WAKE_PAUSE_SECONDS)
             await ground.enqueue([tasks.payload(index)], tasks.WAKE)
         await ground.until_completed(1 + size.wakeups)
-    found = await ground.latencies()
-    return [Figure("wakeup", f"p{share}", percentile(found, share / 100), "ms") for share in (50, 95, 99)]
+    return waits("wakeup", await ground.latencies())
+
+
+async def half_load(ground: Ground, size: Size) -> list[Figure]:
+    """The same in a worker that is given half of what it can do, in small batches."""
+    async with ground.worker():
+        await ground.enqueue([tasks.payload(0)])
+        began = await ground.until_completed(1)
+        for batch in _batches(size.tasks, BULK_BATCH):
+            await ground.enqueue([tasks.payload(index) for index in batch])
+        rate = size.tasks / (await ground.until_completed(1 + size.tasks) - began)
+        given = await _pace(ground, rate / 2, size.seconds)
+        await ground.until_completed(1 + size.tasks + given)
+    load = Figure("half-load", "rate", given / size.seconds, "tasks/s")
+    return [load, *waits("half-load", await ground.latencies())]
 
 
 async def churn(ground: Ground, size: Size, name: str = "churn") -> list[Figure]:
@@ -137,6 +151,7 @@ WORKLOADS: dict[str, Workload] = {
     "life": life,
     "steady": steady,
     "wakeup": wakeup,
+    "half-load": half_load,
     "pinned": pinned,
     "churn": churn,
     "churn-pinned": churn_pinned,
@@ -154,6 +169,18 @@ async def _rate(enqueue: Callable[[dict[str, Any]], Awaitable[object]], number: 
     began = time.monotonic()
     await asyncio.gather(*(caller() for _ in range(callers)))
     return number / (time.monotonic() - began)
+
+
+async def _pace(ground: Ground, rate: float, seconds: float) -> int:
+    """Enqueue so many waking tasks a second, in batches at a steady pace; gives how many in all."""
+    given, began = 0, time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        if (due := int(passed * rate) - given) > 0:
+            await ground.enqueue([tasks.payload(index) for index in range(due)], tasks.WAKE)
+            given += due
+        # The pace is the workload.
+        await asyncio.sleep(PACE_SECONDS)
+    return given
 
 
 async def _turn(ground: Ground) -> float:
@@ -195,6 +222,11 @@ def churned(workload: str, rates: tuple[float, float]) -> list[Figure]:
         Figure(workload, "rate at the end", end, "tasks/s"),
         Figure(workload, "end / start", end / start, "x"),
     ]
+
+
+def waits(workload: str, latencies: Sequence[float]) -> list[Figure]:
+    """The figures of ordered latencies in milliseconds."""
+    return [Figure(workload, f"p{share}", percentile(latencies, share / 100), "ms") for share in (50, 95, 99)]
 
 
 def costs(workload: str, counts: Counts, number: int) -> Sequence[Figure]:
