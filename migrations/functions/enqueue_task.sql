@@ -24,9 +24,9 @@ CREATE FUNCTION enqueue_task(
     ring            boolean     DEFAULT true,
     at              timestamptz DEFAULT clock_timestamp()
 ) RETURNS text
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
-AS $$
-    SELECT e.task_id FROM enqueue_tasks(
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT e.task_id FROM enqueue_tasks(
         jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'task_type', enqueue_task.task_type, 'queue', enqueue_task.queue, 'priority', enqueue_task.priority,
             'run_at', enqueue_task.run_at, 'subject', enqueue_task.subject, 'unique_key', enqueue_task.unique_key,
@@ -35,5 +35,5 @@ AS $$
             'webhook_url', enqueue_task.webhook_url, 'task_id', enqueue_task.task_id))
             || jsonb_build_object('params', enqueue_task.params)),
         enqueue_task.actor, enqueue_task.correlation_id, enqueue_task.causation_id, enqueue_task.trace,
-        enqueue_task.request, enqueue_task.ring, enqueue_task.at) e
-$$;
+        enqueue_task.request, enqueue_task.ring, enqueue_task.at) e);
+END $$;

@@ -5,6 +5,9 @@
 -- that unique_states names) is not enqueued; its row tells 'duplicate' and the id of the other.
 -- correlation_ids, one for each task, is for requests of several callers that are written together.
 --
+-- The ordinary call brings one task, or many that differ in nothing but their params, of a type without a reaction:
+-- then the first is drafted, and one INSERT gives the others its draft with their own params.
+--
 --   SELECT * FROM enqueue_tasks('[{"task_type": "coverage_refresh", "params": {"agent_id": "5f3c0c5e-0000-4000-8000-000000000000"}, "priority": 2}]');
 
 CREATE FUNCTION enqueue_tasks(
@@ -21,19 +24,63 @@ CREATE FUNCTION enqueue_tasks(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    _replayed  jsonb := replay_request(enqueue_tasks.request);
+    _replayed  jsonb;
+    _alike     boolean;
     _drafts    task_draft[];
+    _first     task_draft;
+    _prefix    text;
     _positions bigint[];
     _answer    jsonb;
     _taken     text;
 BEGIN
-    IF _replayed IS NOT NULL THEN
-        RETURN QUERY SELECT r.ordinal, r.task_id, r.outcome, r.position, r.queue
-            FROM jsonb_to_recordset(_replayed) AS r (ordinal integer, task_id text, outcome text, "position" bigint, queue text);
+    IF (enqueue_tasks.request).key IS NOT NULL THEN
+        _replayed := replay_request(enqueue_tasks.request);
+        IF _replayed IS NOT NULL THEN
+            RETURN QUERY SELECT r.ordinal, r.task_id, r.outcome, r.position, r.queue
+                FROM jsonb_to_recordset(_replayed) AS r (ordinal integer, task_id text, outcome text, "position" bigint, queue text);
+            RETURN;
+        END IF;
+    END IF;
+
+    _alike := (enqueue_tasks.request).key IS NULL AND tasks_alike(enqueue_tasks.tasks);
+    IF _alike AND jsonb_array_length(enqueue_tasks.tasks) > 1 THEN
+        _drafts := draft_tasks(jsonb_build_array(enqueue_tasks.tasks -> 0), enqueue_tasks.at);
+        _first := _drafts[1];
+        -- A subject that is derived from params is not alike.
+        _alike := reaction_to(_first.task_type) IS NULL AND _first.subject IS NOT DISTINCT FROM enqueue_tasks.tasks #>> '{0,subject}';
+        IF _alike THEN
+            SELECT c.id_prefix INTO _prefix FROM task_types c WHERE c.task_type = _first.task_type AND c.current;
+        ELSE
+            _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);
+        END IF;
+    ELSE
+        _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);
+        _first := _drafts[1];
+        _alike := _alike AND reaction_to(_first.task_type) IS NULL;
+    END IF;
+
+    IF _alike THEN
+        IF NOT EXISTS (SELECT FROM lanes l WHERE l.queue = _first.queue AND l.class = _first.class AND l.limit_group = _first.limit_group) THEN
+            PERFORM intern_lanes(_drafts);
+        END IF;
+        IF enqueue_tasks.ring THEN
+            PERFORM ring_doorbell('annals_tasks', _first.queue);
+        END IF;
+        RETURN QUERY
+            WITH inserted AS (
+                INSERT INTO events (stream_type, stream_id, version, type, data, actor, correlation_id, causation_id, trace, recorded_at)
+                SELECT 'task', CASE g.ordinality WHEN 1 THEN _first.task_id ELSE new_task_id(_prefix) END, 1, 'task.enqueued',
+                       CASE g.ordinality WHEN 1 THEN _first.data
+                            ELSE jsonb_set(_first.data, '{params}', coalesce(g.task -> 'params', '{}')) END,
+                       enqueue_tasks.actor, coalesce(enqueue_tasks.correlation_ids[g.ordinality], enqueue_tasks.correlation_id),
+                       enqueue_tasks.causation_id, enqueue_tasks.trace, enqueue_tasks.at
+                FROM jsonb_array_elements(enqueue_tasks.tasks) WITH ORDINALITY AS g (task, ordinality)
+                RETURNING events.stream_id, events.position)
+            SELECT (row_number() OVER ())::integer, i.stream_id, 'enqueued', i.position, _first.queue FROM inserted i;
         RETURN;
     END IF;
-    _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);
-    IF EXISTS (SELECT FROM unnest(_drafts) d WHERE d.unique_key IS NOT NULL) THEN
+
+    IF enqueue_tasks.tasks @? '$[*].unique_key' THEN
         _drafts := resolve_duplicates(_drafts);
     END IF;
     IF enqueue_tasks.tasks @? '$[*].task_id' THEN
@@ -47,7 +94,6 @@ BEGIN
         END IF;
     END IF;
     PERFORM intern_lanes(_drafts);
-
     _positions := append_transitions(
         ARRAY(SELECT ROW(d.task_id, d.task_type, d.subject, 1, 'task.enqueued', d.data,
                          coalesce(enqueue_tasks.correlation_ids[d.ordinal], enqueue_tasks.correlation_id))::transition

@@ -17,11 +17,14 @@ CREATE FUNCTION fence_append() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
     _transaction text := pg_current_xact_id()::text;
+    _taken       boolean;
+    _noted       text;
 BEGIN
     IF current_setting('annals.fence', true) IS DISTINCT FROM _transaction THEN
-        PERFORM pg_advisory_xact_lock_shared(
-            fence_tag() << 48 | coalesce(pg_sequence_last_value('public.events_position'), 0));
-        PERFORM set_config('annals.fence', _transaction, true);
+        -- Assigned: PERFORM would start an executor for each.
+        _taken := pg_advisory_xact_lock_shared(
+            fence_tag() << 48 | coalesce(pg_sequence_last_value('public.events_position'), 0)) IS NOT NULL;
+        _noted := set_config('annals.fence', _transaction, true);
     END IF;
     RETURN NULL;
 END $$;

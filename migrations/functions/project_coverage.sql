@@ -7,7 +7,7 @@
 CREATE FUNCTION project_coverage() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM appended a WHERE a.type IN ('coverage.measured', 'agent.deleted')) THEN
+    IF NOT appended_to('agent') THEN
         RETURN NULL;
     END IF;
     INSERT INTO coverage_history (history_id, agent_id, timestamp, overall_coverage, total_documents, total_chunks, version)

@@ -7,12 +7,13 @@
 CREATE FUNCTION project_endpoints() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'endpoint');
+    _types text[];
     _event events;
 BEGIN
-    IF _types = '{}' THEN
+    IF NOT appended_to('endpoint') THEN
         RETURN NULL;
     END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'endpoint');
     IF NOT _types <@ ARRAY['endpoint.paused', 'endpoint.resumed', 'endpoint.disabled', 'secret.rotated'] THEN
         RAISE EXCEPTION 'project_endpoints was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_endpoints.sql, or list it there as ignored.';

@@ -5,12 +5,13 @@
 CREATE FUNCTION project_followers() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'follower');
+    _types text[];
     _event events;
 BEGIN
-    IF _types = '{}' THEN
+    IF NOT appended_to('follower') THEN
         RETURN NULL;
     END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'follower');
     IF NOT _types <@ ARRAY['follower.parked', 'follower.resumed'] THEN
         RAISE EXCEPTION 'project_followers was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_followers.sql, or list it there as ignored.';

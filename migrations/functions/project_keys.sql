@@ -5,11 +5,12 @@
 CREATE FUNCTION project_keys() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'key');
+    _types text[];
 BEGIN
-    IF _types = '{}' THEN
+    IF NOT appended_to('key') THEN
         RETURN NULL;
     END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'key');
     IF NOT _types <@ ARRAY['key.created', 'key.revoked'] THEN
         RAISE EXCEPTION 'project_keys was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_keys.sql, or list it there as ignored.';

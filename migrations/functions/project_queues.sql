@@ -5,11 +5,12 @@
 CREATE FUNCTION project_queues() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'queue');
+    _types text[];
 BEGIN
-    IF _types = '{}' THEN
+    IF NOT appended_to('queue') THEN
         RETURN NULL;
     END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'queue');
     IF NOT _types <@ ARRAY['queue.paused', 'queue.resumed'] THEN
         RAISE EXCEPTION 'project_queues was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_queues.sql, or list it there as ignored.';

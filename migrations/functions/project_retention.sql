@@ -15,7 +15,7 @@ DECLARE
     _batch  record;
     _events record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM appended a WHERE a.stream_type = 'retention') THEN
+    IF NOT appended_to('retention') THEN
         RETURN NULL;
     END IF;
     FOR _batch IN

@@ -9,12 +9,13 @@
 CREATE FUNCTION project_schedules() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'schedule');
+    _types text[];
     _event events;
 BEGIN
-    IF _types = '{}' THEN
+    IF NOT appended_to('schedule') THEN
         RETURN NULL;
     END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'schedule');
     IF NOT _types <@ ARRAY['schedule.created', 'schedule.changed', 'schedule.fired'] THEN
         RAISE EXCEPTION 'project_schedules was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_schedules.sql, or list it there as ignored.';

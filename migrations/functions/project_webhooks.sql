@@ -8,12 +8,13 @@
 CREATE FUNCTION project_webhooks() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'webhook');
+    _types text[];
     _event events;
 BEGIN
-    IF _types = '{}' THEN
+    IF NOT appended_to('webhook') THEN
         RETURN NULL;
     END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'webhook');
     IF NOT _types <@ ARRAY['webhook.requested', 'webhook.skipped', 'webhook.attempt_failed', 'webhook.delivered', 'webhook.abandoned'] THEN
         RAISE EXCEPTION 'project_webhooks was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_webhooks.sql, or list it there as ignored.';

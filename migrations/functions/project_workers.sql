@@ -5,11 +5,12 @@
 CREATE FUNCTION project_workers() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'worker');
+    _types text[];
 BEGIN
-    IF _types = '{}' THEN
+    IF NOT appended_to('worker') THEN
         RETURN NULL;
     END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'worker');
     IF NOT _types <@ ARRAY['worker.started', 'worker.stopped', 'worker.lost'] THEN
         RAISE EXCEPTION 'project_workers was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_workers.sql, or list it there as ignored.';

@@ -9,15 +9,12 @@
 CREATE FUNCTION react(transitions transition[]) RETURNS SETOF event_draft
 LANGUAGE plpgsql AS $$
 DECLARE
-    _reaction record;
+    _task_type text;
 BEGIN
-    FOR _reaction IN
-        SELECT x.task_type, x.function FROM (
-            SELECT DISTINCT t.task_type, to_regproc('react_' || t.task_type) AS function
-            FROM unnest(react.transitions) t WHERE t.task_type ~ '^[a-z_][a-z0-9_]*$') x
-        WHERE x.function IS NOT NULL ORDER BY x.task_type
-    LOOP
-        RETURN QUERY EXECUTE format('SELECT * FROM %s($1)', _reaction.function)
-            USING ARRAY(SELECT t FROM unnest(react.transitions) t WHERE t.task_type = _reaction.task_type);
+    FOREACH _task_type IN ARRAY ARRAY(SELECT DISTINCT t.task_type FROM unnest(react.transitions) t ORDER BY t.task_type) LOOP
+        IF reaction_to(_task_type) IS NOT NULL THEN
+            RETURN QUERY EXECUTE format('SELECT * FROM %s($1)', reaction_to(_task_type))
+                USING ARRAY(SELECT t FROM unnest(react.transitions) t WHERE t.task_type = _task_type);
+        END IF;
     END LOOP;
 END $$;
