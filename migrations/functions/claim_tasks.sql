@@ -29,6 +29,7 @@ DECLARE
     _found  background_tasks[];
     _picked background_tasks[] := '{}';
     _left   integer := coalesce(claim_tasks.slots, 0);  -- LIMIT NULL would take everything
+    _first  constant jsonb := jsonb_build_object('attempt', 1, 'worker_id', claim_tasks.worker_id);  -- of nearly every task
 BEGIN
     FOR _lane IN
         SELECT l.lane, m.ready_position, m.run_at
@@ -62,18 +63,18 @@ BEGIN
     -- What never changes stayed in the task.enqueued event; it is fetched by position.
     RETURN QUERY
         WITH started AS MATERIALIZED (
-            SELECT p.*, e.data AS enqueued, e.trace
+            SELECT p.task_id, p.task_type, p.version + 1 AS lease, p.attempt + 1 AS attempt, p.failures, p.max_attempts, p.timeout_seconds,
+                   p.queue, p.priority, p.subject, e.params, p.checkpoint, p.correlation_id, e.trace,
+                   p.created_at, p.enqueued_position, p.lane, p.ready_position, p.run_at
             FROM unnest(_picked) p
-            CROSS JOIN LATERAL (SELECT x.data, x.trace FROM events x
+            CROSS JOIN LATERAL (SELECT x.data -> 'params' AS params, x.trace FROM events x
                                 WHERE x.position = p.enqueued_position OFFSET 0) e),
         appended AS MATERIALIZED (
             SELECT append_transitions(
-                ARRAY(SELECT ROW(s.task_id, s.task_type, s.subject, s.version + 1, 'task.started',
-                                 jsonb_build_object('attempt', s.attempt + 1, 'worker_id', claim_tasks.worker_id),
+                ARRAY(SELECT ROW(s.task_id, s.task_type, s.subject, s.lease, 'task.started',
+                                 CASE s.attempt WHEN 1 THEN _first
+                                      ELSE jsonb_build_object('attempt', s.attempt, 'worker_id', claim_tasks.worker_id) END,
                                  s.correlation_id)::transition FROM started s),
                 '{}', 'worker:' || claim_tasks.worker_id, claim_tasks.at))
-        SELECT s.task_id, s.task_type, s.version + 1, s.attempt + 1, s.failures, s.max_attempts, s.timeout_seconds,
-               s.queue, s.priority, s.subject, s.enqueued -> 'params', s.checkpoint, s.correlation_id, s.trace,
-               s.created_at, s.enqueued_position, s.lane, s.ready_position, s.run_at
-        FROM appended, started s;
+        SELECT s.* FROM appended, started s;
 END $$;

@@ -31,14 +31,14 @@ BEGIN
             HINT = 'A lease for each task: SELECT task_id, lease FROM background_tasks WHERE status = ''running''.';
     END IF;
     -- In the order of the key; SKIP LOCKED: what somebody holds, its worker is perhaps about to end.
-    SELECT array_agg(CASE WHEN t.row IS NULL
+    SELECT array_agg(CASE WHEN t.worker_id IS NULL
                THEN ROW(g.task_id, g.lease, 'left_alone', NULL, NULL)::verdict
-               ELSE judge_attempt(g.task_id, g.lease, 1, 'timed_out', '{}', t.row, (t.row).worker_id, expire_tasks.at) END)
+               ELSE judge_attempt(g.task_id, g.lease, 1, 'timed_out', '{}', t.worker_id, expire_tasks.at) END)
       INTO _verdicts
     FROM (SELECT DISTINCT ON (u.task_id) u.* FROM unnest(expire_tasks.task_ids, expire_tasks.leases) AS u (task_id, lease)
           ORDER BY u.task_id, u.lease DESC) g
     LEFT JOIN LATERAL (
-        SELECT b AS row FROM background_tasks b
+        SELECT b.worker_id FROM background_tasks b
         WHERE b.task_id = g.task_id AND b.lease = g.lease
           AND b.started_at + make_interval(secs => b.timeout_seconds) <= expire_tasks.at
         FOR UPDATE SKIP LOCKED) t ON true;
