@@ -9,6 +9,7 @@ from aiohttp import web
 from service.api import problems
 from service.api.requests import correlation_id
 from service.errors import AnnalsError
+from service.log import tell
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("service.api.access")
@@ -61,17 +62,33 @@ async def _answered(http: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _log(http: web.Request, response: web.StreamResponse | None, duration_ms: float) -> None:
-    status = response.status if response is not None else CLIENT_GONE
-    facts = _facts(http) | {
+    status, size = (CLIENT_GONE, None) if response is None else (response.status, response.content_length)
+    told = (http.method, http.path, http.get(REQUEST_ID), status, duration_ms, size)
+    tell(access, logging.INFO, "request", _access, *told, http.remote, http.get(CALLER_NAME))
+
+
+def _access(
+    method: str,
+    path: str,
+    request_id: str | None,
+    status: int,
+    duration_ms: float,
+    size: int | None,
+    remote: str | None,
+    caller: str | None,
+) -> dict[str, object]:
+    """The fields of an access log line, without those that nothing is known of."""
+    facts = {
+        "method": method,
+        "path": path,
+        "request_id": request_id,
         "status": status,
         "duration_ms": round(duration_ms, 2),
-        "bytes": None if response is None else response.content_length,
-        "remote": http.remote,
-        "caller": http.get(CALLER_NAME),
+        "bytes": size,
+        "remote": remote,
+        "caller": caller,
     }
-    access.info(
-        "request", extra={"fields": {name: value for name, value in facts.items() if value is not None}}
-    )
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _facts(http: web.Request) -> dict[str, object]:

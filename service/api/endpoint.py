@@ -73,17 +73,20 @@ async def _body(http: web.Request) -> bytes:
 
 
 def _rendered(route: Route, answered: Answered) -> web.StreamResponse:
-    if isinstance(answered, web.StreamResponse):
+    if isinstance(answered, Reply):
+        reply = answered
+    elif isinstance(answered, web.StreamResponse):
         return answered
-    reply = answered if isinstance(answered, Reply) else Reply(answered)
+    else:
+        reply = Reply(answered)
     headers = dict(reply.headers)
     if reply.position is not None:
         headers["X-Position"] = str(reply.position)
     if reply.body is None:
         return web.Response(status=reply.status or HTTPStatus.NO_CONTENT, headers=headers)
+    headers["Content-Type"] = "application/json"
     return web.Response(
         body=reply.body.model_dump_json(by_alias=True).encode(),
         status=reply.status or route.status,
         headers=headers,
-        content_type="application/json",
     )

@@ -11,6 +11,7 @@ from service.api.moments import At
 from service.api.routing import Answer, Model
 from service.model.events import Event
 from service.model.task import Task
+from service.store.wire import Json
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled", "timeout"]
 MOST_TASKS = 5000
@@ -65,9 +66,9 @@ class TaskDraft(Model):
     )
     webhook_url: str | None = Field(default=None, max_length=2000)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """What enqueue_tasks takes."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return Json(self.model_dump_json(exclude_none=True))
 
 
 class TaskDrafts(Model):

@@ -8,20 +8,28 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 from urllib.parse import quote
 
 from service.api.requests import Caller
 from service.api.services import Services
-from service.api.task_models import TaskModel, of_enqueued, of_retried, of_task
+from service.api.task_models import TaskDraft, TaskModel, of_enqueued, of_retried, of_task
 from service.errors import AnnalsError, Conflict, NotFound
 from service.log import tell
 from service.model.events import Event
 from service.model.task import Changed, Enqueued
 from service.store.doorbell import Doorbell
+from service.store.wire import encode_list
 from service.urls import check_webhook_urls
 
 logger = logging.getLogger(__name__)
+
+
+class Webhooked(Protocol):
+    """What may name a webhook to call when it ends."""
+
+    @property
+    def webhook_url(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +41,14 @@ class Written:
     position: int | None
 
 
-async def enqueue(services: Services, caller: Caller, tasks: Sequence[dict[str, Any]]) -> list[Written]:
+async def enqueue(services: Services, caller: Caller, drafts: Sequence[TaskDraft]) -> list[Written]:
     """Enqueue all tasks or none; the answers come in their order.
 
     Raises Invalid, naming a task's place, NotFound when its subject is not there, Conflict, TooBig.
     """
-    await check_webhooks(services, tasks)
+    await check_webhooks(services, drafts)
     outcomes = await services.tasks.enqueue(
-        tasks,
+        encode_list(draft.as_json() for draft in drafts),
         actor=caller.actor,
         correlation_id=caller.correlation_id,
         trace=caller.trace,
@@ -51,9 +59,10 @@ async def enqueue(services: Services, caller: Caller, tasks: Sequence[dict[str, 
     return [await show(services, *told) for told in zip(outcomes, events, strict=True)]
 
 
-async def check_webhooks(services: Services, tasks: Sequence[dict[str, Any]]) -> None:
+async def check_webhooks(services: Services, drafts: Sequence[Webhooked]) -> None:
     """Raise Invalid unless every webhook_url may be called."""
-    await check_webhook_urls(tasks, allow_localhost=services.settings.webhooks.allow_http_localhost)
+    if given := [{"webhook_url": draft.webhook_url} for draft in drafts if draft.webhook_url]:
+        await check_webhook_urls(given, allow_localhost=services.settings.webhooks.allow_http_localhost)
 
 
 def ring_for(doorbell: Doorbell, outcomes: Sequence[Enqueued]) -> None:

@@ -45,16 +45,13 @@ class TaskEvents(Answer):
 
 async def create(request: Request[TaskDraft, None, None]) -> Reply:
     """One task; one that meets an open task with its unique_key is answered with that, and 200."""
-    written = await request.services.enqueuer.enqueue(
-        request.services, request.caller, request.body.as_json()
-    )
+    written = await request.services.enqueuer.enqueue(request.services, request.caller, request.body)
     return Reply(written.task, 202 if written.is_new else 200, written.position)
 
 
 async def create_many(request: Request[TaskDrafts, None, None]) -> Reply:
     """Many tasks in one transaction."""
-    drafts = [draft.as_json() for draft in request.body.tasks]
-    written = await task_writes.enqueue(request.services, request.caller, drafts)
+    written = await task_writes.enqueue(request.services, request.caller, request.body.tasks)
     positions = [each.position for each in written if each.position is not None]
     return Reply(TaskList(tasks=[each.task for each in written]), position=max(positions, default=None))
 

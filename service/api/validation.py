@@ -38,6 +38,8 @@ def parse_params(route: Route, http: web.Request) -> BaseModel | None:
 
 def parse_query(route: Route, http: web.Request) -> BaseModel | None:
     """The query string. Raises Rejected, also for names that are not known or given twice."""
+    if route.query is None and not http.query_string:
+        return None
     ticketless = {name for name in http.query if not (route.stream and name == "ticket")}
     if route.query is None:
         if ticketless:

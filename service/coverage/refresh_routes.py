@@ -10,7 +10,7 @@ from service.api import task_writes
 from service.api.routing import Model, Reply, Request, Route
 from service.api.services import Services
 from service.api.task_detail import TaskDetail, detail
-from service.api.task_models import TaskList, TaskModel
+from service.api.task_models import TaskDraft, TaskList, TaskModel
 from service.coverage.agent_models import AgentPath
 from service.coverage.agents import AgentStore
 from service.coverage.measure import measure_agent
@@ -68,15 +68,15 @@ async def refresh(request: Request[RefreshBody, RefreshQuery, AgentPath]) -> Rep
 async def _refresh_later(request: Request[Any, Any, AgentPath], wanted: dict[str, Any]) -> Reply:
     _require_background(request.services)
     if scheduled := wanted.pop("schedule_at", None):
-        wanted["run_at"] = scheduled.isoformat()
-    draft = _draft(request.params.agent_id) | wanted
+        wanted["run_at"] = scheduled
+    draft = _draft(request.params.agent_id, **wanted)
     written = await request.services.enqueuer.enqueue(request.services, request.caller, draft)
     return Reply(written.task, position=written.position)
 
 
 async def _refresh_now(request: Request[Any, Any, AgentPath], wanted: dict[str, Any]) -> Reply:
     services, began = request.services, datetime.now(UTC)
-    await task_writes.check_webhooks(services, [wanted])
+    await task_writes.check_webhooks(services, [RefreshBody(**wanted)])
     agents = AgentStore(services.db)
     agent = await agents.get(request.params.agent_id)
     coverage = await measure_agent(services.db, agent, services.settings.coverage)
@@ -111,8 +111,8 @@ async def show_status(request: Request[None, None, StatusPath]) -> TaskDetail:
     return detail(task, await tasks.queue_position(task_id), await tasks.attempts(task_id))
 
 
-def _draft(agent_id: UUID) -> dict[str, Any]:
-    return {"task_type": "coverage_refresh", "params": {"agent_id": str(agent_id)}}
+def _draft(agent_id: UUID, **options: Any) -> TaskDraft:
+    return TaskDraft(task_type="coverage_refresh", params={"agent_id": str(agent_id)}, **options)
 
 
 def _require_background(services: Services) -> None:

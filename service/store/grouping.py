@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from service.errors import AnnalsError, DatabaseUnavailable, Invalid
 from service.model.task import Enqueued, RequestKey
 from service.store.tasks import TaskStore
-from service.store.wire import Json, encode
+from service.store.wire import Json, encode, encode_list
 
 # One is being committed while another is on its way.
 WRITERS = 2
@@ -55,28 +55,34 @@ class Grouping(Generic[Answer]):
 
     async def enqueue(
         self,
-        task: Mapping[str, Any],
+        task: Mapping[str, Any] | Json,
         *,
         actor: str,
         correlation_id: str | None = None,
         trace: str | None = None,
         request: RequestKey | None = None,
+        alone: bool = False,
     ) -> Answer:
-        """Enqueue one task; gives its answer after the commit. Raises what TaskStore.enqueue raises."""
-        text = _encoded(task)
-        if request or trace or any(task.get(name) for name in ALONE):
+        """Enqueue one task; gives its answer after the commit. Raises what TaskStore.enqueue raises.
+
+        `alone` is to be said of a task that has one of ALONE; of one that is not JSON yet, it is seen.
+        """
+        if not isinstance(task, Json):
+            alone = alone or any(task.get(name) for name in ALONE)
+            task = _encoded(task)
+        if alone or request or trace:
             outcomes = await self._tasks.enqueue(
-                _list([text]), actor=actor, correlation_id=correlation_id, trace=trace, request=request
+                encode_list([task]), actor=actor, correlation_id=correlation_id, trace=trace, request=request
             )
             return (await self._after_commit(outcomes))[0]
-        own: Waiting[Answer] = Waiting(text, actor, correlation_id)
+        own: Waiting[Answer] = Waiting(task, actor, correlation_id)
         self._waiting.append(own)
         if len(self._writers) < WRITERS:
             self._start()
         try:
             return await own.answer
         except asyncio.CancelledError:
-            self._give_up(own)
+            await self._give_up(own)
             raise
 
     def _start(self) -> None:
@@ -90,11 +96,12 @@ class Grouping(Generic[Answer]):
         if self._waiting:
             self._start()
 
-    def _give_up(self, own: Waiting[Answer]) -> None:
-        """End the statement that nobody waits for any more."""
-        for writer, group in self._writers.items():
+    async def _give_up(self, own: Waiting[Answer]) -> None:
+        """End the statement that nobody waits for any more; returns when the server has given it up."""
+        for writer, group in tuple(self._writers.items()):
             if own in group and all(waiting.answer.done() for waiting in group):
                 writer.cancel()
+                await asyncio.wait([writer])
 
     async def _write_next(self) -> None:
         group = self._take()
@@ -128,7 +135,7 @@ class Grouping(Generic[Answer]):
         """Write a group in one transaction, or in halves when it is refused; every answer is set."""
         try:
             outcomes = await self._tasks.enqueue(
-                _list([waiting.task for waiting in group]),
+                encode_list(waiting.task for waiting in group),
                 actor=group[0].actor,
                 correlation_ids=[waiting.correlation_id for waiting in group],
             )
@@ -162,10 +169,6 @@ def _encoded(task: Mapping[str, Any]) -> Json:
         raise Invalid(
             f"The task is no JSON: {error}.", hint="Give text, numbers, lists and objects."
         ) from error
-
-
-def _list(tasks: Sequence[Json]) -> Json:
-    return Json(f"[{','.join(tasks)}]")
 
 
 def _wrote_nothing(error: Exception) -> bool:

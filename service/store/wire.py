@@ -31,6 +31,11 @@ def encode_each(values: Iterable[object]) -> list[Json | None]:
     return [None if value is None else encode(value) for value in values]
 
 
+def encode_list(values: Iterable[object]) -> Json:
+    """One list of values, of which each may be JSON already."""
+    return Json(f"[{','.join(map(encode, values))}]")
+
+
 def _to_wire(value: object) -> bytes:
     return JSONB_VERSION + encode(value).encode()
 
