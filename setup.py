@@ -58,7 +58,15 @@ setup(
     packages=[*find_packages(include=["service", "service.*"]), "service._migrations", "service._config"],
     package_dir={"service._migrations": "migrations", "service._config": "config"},
     package_data={
-        "service": ["py.typed", "**/*.sql", "**/*.psqlrc", "**/*.json", "**/static/**", "**/dashboard/**"],
+        "service": [
+            "py.typed",
+            "**/*.sql",
+            "**/*.psqlrc",
+            "**/*.mjs",
+            "**/*.json",
+            "**/static/**",
+            "**/dashboard/**",
+        ],
         "service._migrations": ["*.sql", "*.py", "**/*.sql"],
         "service._config": ["default.toml", "environments/*.toml"],
     },

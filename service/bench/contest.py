@@ -80,7 +80,9 @@ class Contest:
         """What each queue keeps of what is done, one line each, when a life was measured."""
         for contender in self.contenders:
             if contender.name in self.left:
-                tables = [f"{table} {rows:,}" for table, rows in self.left[contender.name].items()]
+                left = self.left[contender.name].items()
+                # Of a table with less than a row for 100 tasks, the rows are no tasks.
+                tables = [f"{table} {rows:,}" for table, rows in left if rows * 100 >= self.size.tasks]
                 yield f"{contender.title} keeps {', '.join(tables) or 'nothing'}"
 
 

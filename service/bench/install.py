@@ -60,9 +60,9 @@ async def install(contender: Contender, home: Path, say: Say) -> Program:
     place = home / "peers" / contender.name
     if contender.node:
         node = home / "peers" / "node"
-        await _once(node, (NODE,), _python(node, (NODE,)), say)
+        await provide(node, (NODE,), _python(node, (NODE,)), say)
         npm = (_node(node), _npm(node), *NPM, "--prefix", str(place), *contender.node)
-        await _once(place, contender.node, (npm,), say)
+        await provide(place, contender.node, (npm,), say)
         adapter = str(ADAPTERS / f"{contender.name}.mjs")
         return Program(
             contender.title, (_node(node), adapter), _environment() | {"PEER_PACKAGES": str(place)}
@@ -70,12 +70,12 @@ async def install(contender: Contender, home: Path, say: Say) -> Program:
     agent = (str(ADAPTERS / "agent.py"), contender.name)
     if not contender.python:
         return Program(contender.title, (sys.executable, *agent), os.environ)
-    await _once(place, contender.python, _python(place, contender.python), say)
+    await provide(place, contender.python, _python(place, contender.python), say)
     return Program(contender.title, (_program(place), *agent), _environment())
 
 
-async def _once(place: Path, packages: Sequence[str], commands: Sequence[Command], say: Say) -> None:
-    """Run the commands in an empty directory, unless they have made just this before."""
+async def provide(place: Path, packages: Sequence[str], commands: Sequence[Command], say: Say) -> None:
+    """Run the commands in `place`, empty, unless they have made just these packages. Raises InstallFailed."""
     wanted = "\n".join((sys.version.split()[0], *packages))
     if _installed(place) == wanted:
         return

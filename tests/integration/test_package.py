@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CARRIED = ("*.sql", "*.psqlrc", "*.toml", "*.py", "py.typed", "*.html", "*.css", "*.js", "*.svg")
+CARRIED = ("*.sql", "*.psqlrc", "*.mjs", "*.toml", "*.py", "py.typed", "*.html", "*.css", "*.js", "*.svg")
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,10 @@ class Adapter(Peer):
     batch = 5000
     _worker: Any = None
 
+    def __init__(self, dsn: str) -> None:
+        # Its parser wants a host, also where `?host=` names a socket, which wins.
+        super().__init__(dsn.replace("@/", "@localhost/", 1))
+
     async def setup(self) -> None:
         """Its migrations, and what the first worker to start on a fresh database would do."""
         client = awa.AsyncClient(self.dsn)
