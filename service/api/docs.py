@@ -1,6 +1,8 @@
 """`/docs` (Swagger UI from files of our own, nothing is fetched from elsewhere), `/openapi.json`, and `/`."""
 
+import asyncio
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from aiohttp import web
@@ -16,10 +18,14 @@ FOREVER = "public, max-age=86400"
 
 def add_docs(app: web.Application, routes: Sequence[Route]) -> None:
     """Serve the documentation of the routes; it needs no key, because a browser cannot send one."""
-    document = openapi.text(routes)
+
+    @cache
+    def document() -> str:
+        return openapi.text(routes)
 
     async def show_document(_: web.Request) -> web.Response:
-        return web.Response(text=document, content_type="application/json")
+        # Made when asked for: it takes longer than all else at a start. In a thread: it would hold the loop.
+        return web.Response(text=await asyncio.to_thread(document), content_type="application/json")
 
     async def show_page(_: web.Request) -> web.FileResponse:
         return web.FileResponse(STATIC / "docs.html", headers={"Content-Security-Policy": POLICY})
