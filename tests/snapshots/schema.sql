@@ -1274,6 +1274,8 @@ CREATE INDEX workers_live ON public.workers USING btree (worker_id) WHERE (statu
 COMMENT ON INDEX public.workers_live IS 'Workers that live, among all that ever did';
 CREATE TRIGGER fence_append BEFORE INSERT ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.fence_append();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER fence_append;
+CREATE TRIGGER note_streams AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.note_streams();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER note_streams;
 CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_agents();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_agents;
 CREATE TRIGGER project_coverage AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_coverage();
