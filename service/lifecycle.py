@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from service.collector import calm_collector
 from service.errors import AnnalsError
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int
         catch_signals(shutdown)
         return await main(shutdown) or 0
 
-    with _handlers_restored(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with _handlers_restored(), calm_collector(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(with_signals())
 
 

@@ -61,7 +61,7 @@ async def run_once(
             "process": ProcessExecutor(around, _place_free, children),
         }
     )
-    runner.start(task)
+    runner.start([task])
     try:
         return await before(shutdown, wait())
     finally:

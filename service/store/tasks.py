@@ -92,7 +92,7 @@ class TaskStore:
         rows = await self._db.fetch(SQL.claim, worker_id, queues, task_types, slots, list(marks), at)
         # One row without a task when there was none: the settled position comes anyway.
         found = rows if rows[0][2] is not None else ()
-        return Claim(rows[0][0], [ClaimedTask(*row[2:]) for row in found], rows[0][1])
+        return Claim(rows[0][0], [ClaimedTask._make(row[2:]) for row in found], rows[0][1])
 
     async def end_attempts(
         self,
@@ -108,8 +108,8 @@ class TaskStore:
     ) -> list[Ended]:
         """Report how attempts ended; the four sequences go together, row by row.
 
-        `details` and `records` may be encoded already (wire.Json). The answers are not in the order of the
-        reports. Where one is retry_scheduled, released or snoozed, ring ("annals_tasks", queue + "!").
+        `details` and `records` may be encoded already (wire.Json). Only what did not complete is answered, in
+        no order. Where one is retry_scheduled, released or snoozed, ring ("annals_tasks", queue + "!").
         """
         rows = await self._db.fetch(
             SQL.end_attempts, worker_id, task_ids, leases, outcomes, details, records, actor, ring

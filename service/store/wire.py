@@ -8,6 +8,7 @@ import asyncpg
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
+_decode = json.JSONDecoder().raw_decode
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 JSONB_VERSION = b"\x01"
 
@@ -41,7 +42,8 @@ def _to_wire(value: object) -> bytes:
 
 
 def _from_wire(data: bytes) -> Any:
-    return json.loads(data[1:])
+    # After the version byte comes one value, without the space around it that json.loads looks for.
+    return _decode(data.decode(), 1)[0]
 
 
 async def prepare_connection(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from service.errors import AnnalsError, Invalid, TooBig
 from service.model.task import ClaimedTask
@@ -17,6 +17,7 @@ from service.worker.outcomes import Fail, Retry, Snooze
 from service.worker.payload import encode, storable
 from service.worker.registry import TaskType
 
+NEVER = float("inf")
 LONGEST_MESSAGE, LONGEST_TRACEBACK, LONGEST_REASON = 4000, 16000, 200
 
 
@@ -37,9 +38,12 @@ class Verdict:
     result: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What is reported of an attempt."""
+# How nearly all handlers end: one object for all of them.
+COMPLETED = Verdict("completed")
+
+
+class Ending(NamedTuple):
+    """What is reported of an attempt; a tuple, because thousands are made each second."""
 
     task: ClaimedTask
     verdict: Verdict
@@ -49,6 +53,8 @@ class Ending:
     def detail_json(self) -> str:
         """The detail as end_attempts takes it, with the duration."""
         duration = f'"duration_ms":{self.duration_ms:.3f}'
+        if self.verdict is COMPLETED:
+            return f"{{{duration}}}"
         if self.verdict.result is not None:
             return f'{{"result":{self.verdict.result},{duration}}}'
         fields = "".join(
@@ -57,32 +63,50 @@ class Ending:
         return f"{{{duration}{fields}}}"
 
 
-class Run(Protocol):
-    """A handler that runs, as its executor sees it."""
+class Executor(Protocol):
+    """One way of running handlers."""
 
-    def ask(self, stop: Stop) -> None:
+    def start(self, attempt: "Attempt") -> None:
+        """Run the handler of this attempt; a place for it is free."""
+
+    def ask(self, attempt: "Attempt", stop: Stop) -> None:
         """Make the handler stop, if need be at the expense of its cleaning up."""
 
-    def abandon(self) -> None:
+    def abandon(self, attempt: "Attempt") -> None:
         """Wait for it no longer: its attempt must end now, also if the handler goes on."""
+
+    async def close(self) -> None:
+        """Stop what still runs, without waiting for handlers that do not stop."""
 
 
 class Attempt:
-    """A claimed task while its handler runs. `deadline` and `began` are in monotonic time."""
+    """A claimed task while its handler runs. `deadline` and `began` are in monotonic time.
 
-    __slots__ = ("_done", "began", "deadline", "is_over", "records", "run", "stop", "task", "task_type")
+    `run` belongs to the executor: what it must know to stop the handler.
+    """
+
+    __slots__ = (
+        *("_done", "_executor", "began", "deadline", "is_over", "records", "run", "stop", "task"),
+        "task_type",
+    )
 
     def __init__(
-        self, task: ClaimedTask, task_type: TaskType, began: float, done: "Callable[[Attempt, Verdict], None]"
+        self,
+        task: ClaimedTask,
+        task_type: TaskType,
+        executor: Executor,
+        began: float,
+        done: "Callable[[Attempt, Verdict], None]",
     ) -> None:
         """`done` is called once, with the verdict that counts."""
         self.task = task
         self.task_type = task_type
+        self._executor = executor
         self.began = began
         self.deadline = began + task.timeout_seconds
         self.records: list[str] = []
         self.stop: Stop | None = None
-        self.run: Run | None = None
+        self.run: Any = None
         self.is_over = False
         self._done = done
 
@@ -95,31 +119,30 @@ class Attempt:
             return
         if self.stop is None:
             self.stop, self.deadline = stop, patience
-            if self.run:
-                self.run.ask(stop)
+            self._executor.ask(self, stop)
         else:
             self.abandon()
 
     def abandon(self) -> None:
         """End the attempt of a handler that does not stop."""
-        self.deadline = float("inf")
-        if self.run and not self.is_over:
-            self.run.abandon()
+        self.deadline = NEVER
+        if not self.is_over:
+            self._executor.abandon(self)
 
     def end(self, verdict: Verdict) -> None:
         """The handler ended, or is waited for no longer."""
         if not self.is_over:
             self.is_over = True
-            self.deadline = float("inf")
-            self._done(self, after_stop(verdict, self.stop))
+            self.deadline = NEVER
+            self._done(self, verdict if self.stop is None else after_stop(verdict, self.stop))
 
 
-def after_stop(verdict: Verdict, stop: Stop | None) -> Verdict:
+def after_stop(verdict: Verdict, stop: Stop) -> Verdict:
     """A handler that was told to stop ended for that reason, whatever it raised on its way out.
 
     Only what it completed nevertheless stays completed; past the deadline not even that.
     """
-    if stop is None or (verdict.outcome == "completed" and stop is not Stop.TIMED_OUT):
+    if verdict.outcome == "completed" and stop is not Stop.TIMED_OUT:
         return verdict
     return Verdict(stop.value)
 
@@ -128,7 +151,7 @@ def returned(value: object, limit: int) -> Verdict:
     """A handler returned: completed, or failed for good when the value cannot be stored in `limit` bytes."""
     try:
         # No result is no field: null would be a result of its own.
-        return Verdict("completed", result=None if value is None else encode(value, limit, "The result"))
+        return COMPLETED if value is None else Verdict("completed", result=encode(value, limit, "The result"))
     except TooBig as error:
         return failed("ResultTooBig", error.message, retry=False, reason="too_big")
     except Invalid as error:

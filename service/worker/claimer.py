@@ -8,7 +8,7 @@ asked for, it goes on.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -57,9 +57,9 @@ class Claimer:
         tasks: TaskStore,
         slots: Slots,
         wakeup: Wakeup,
-        take: Callable[[ClaimedTask], None],
+        take: Callable[[Sequence[ClaimedTask]], None],
     ) -> None:
-        """`take` is called for each task that was claimed; its place in `slots` is taken already."""
+        """`take` is called with the tasks of a claim; their places in `slots` are taken already."""
         self._scope, self._conditions, self._tasks = scope, conditions, tasks
         self._slots, self._wakeup, self._take = slots, wakeup, take
         self._marks, self._alarm = Marks(scope.poll_seconds), Alarm()
@@ -122,9 +122,8 @@ class Claimer:
         taken = 0
         try:
             claim = await self._ask(slots)
-            for task in claim.tasks:
-                self._take(task)
-                taken += 1
+            taken = len(claim.tasks)
+            self._take(claim.tasks)
             self._more = taken == slots
             self._alarm.set(monotonic(), taken > 0, claim.due_in)
             self._pause = FIRST_PAUSE

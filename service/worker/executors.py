@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from service.worker.attempt import Attempt, Stop, Verdict, raised, returned
 from service.worker.context import Context, SyncContext
@@ -22,37 +22,37 @@ logger = logging.getLogger(__name__)
 PlaceFree = Callable[[str], None]
 
 
-class Executor(Protocol):
-    """One way of running handlers."""
-
-    def start(self, attempt: Attempt) -> None:
-        """Run the handler of this attempt; a place for it is free."""
-
-    async def close(self) -> None:
-        """Stop what still runs, without waiting for handlers that do not stop."""
-
-
 class AsyncExecutor:
     """Coroutine functions, one asyncio task each."""
 
     def __init__(self, around: Surroundings, place_free: PlaceFree) -> None:
         self._around, self._place_free = around, place_free
         self._loop = asyncio.get_running_loop()
-        self._runs: set[_AsyncRun] = set()
+        self._attempts: dict[asyncio.Task[Any], Attempt] = {}
+        self._when_done = self._ended
 
     def start(self, attempt: Attempt) -> None:
         """Run the handler as a task named by its task id."""
-        run = _AsyncRun(attempt, self)
-        run.task = self._loop.create_task(self._call(attempt), name=attempt.task.task_id)
-        run.task.add_done_callback(run.done)
+        run = self._loop.create_task(self._call(attempt), name=attempt.task.task_id)
+        self._attempts[run] = attempt
         attempt.run = run
-        self._runs.add(run)
+        run.add_done_callback(self._when_done)
+
+    def ask(self, attempt: Attempt, stop: Stop) -> None:
+        """Cancel the handler."""
+        attempt.run.cancel(stop.value)
+
+    def abandon(self, attempt: Attempt) -> None:
+        """End the attempt of a handler that ignores its cancellation; its place stays taken."""
+        logger.warning(
+            "Handler ignores its cancellation", extra={"fields": {"task_id": attempt.task.task_id}}
+        )
+        attempt.end(raised(asyncio.CancelledError()))
 
     async def close(self) -> None:
         """Cancel what still runs and give it one turn of the loop."""
-        for run in list(self._runs):
-            if run.task:
-                run.task.cancel()
+        for run in list(self._attempts):
+            run.cancel()
         await asyncio.sleep(0)
 
     async def _call(self, attempt: Attempt) -> Any:
@@ -65,40 +65,19 @@ class AsyncExecutor:
             # asyncio would take it for the process's own and stop the loop.
             raise Fail(f"the handler called for the end of the process: {error!r}") from error
 
-    def ended(self, run: "_AsyncRun", verdict: Verdict) -> None:
-        """A task is done."""
-        self._runs.discard(run)
-        run.attempt.end(verdict)
+    def _ended(self, run: "asyncio.Task[Any]") -> None:
+        attempt = self._attempts.pop(run)
+        # A task knows its coroutine, whose context knows the attempt: a cycle, left to the garbage collector.
+        attempt.run = None
+        attempt.end(self._verdict_of(run))
         self._place_free("async")
 
-    def verdict_of(self, task: "asyncio.Task[Any]") -> Verdict:
-        """How a task that is done ended."""
-        if task.cancelled():
+    def _verdict_of(self, run: "asyncio.Task[Any]") -> Verdict:
+        if run.cancelled():
             return raised(asyncio.CancelledError())
-        if error := task.exception():
+        if error := run.exception():
             return raised(error)
-        return returned(task.result(), self._around.max_bytes)
-
-
-class _AsyncRun:
-    __slots__ = ("attempt", "executor", "task")
-
-    def __init__(self, attempt: Attempt, executor: AsyncExecutor) -> None:
-        self.attempt, self.executor = attempt, executor
-        self.task: asyncio.Task[Any] | None = None
-
-    def ask(self, stop: Stop) -> None:
-        if self.task:
-            self.task.cancel(stop.value)
-
-    def abandon(self) -> None:
-        logger.warning(
-            "Handler ignores its cancellation", extra={"fields": {"task_id": self.attempt.task.task_id}}
-        )
-        self.attempt.end(raised(asyncio.CancelledError()))
-
-    def done(self, task: "asyncio.Task[Any]") -> None:
-        self.executor.ended(self, self.executor.verdict_of(task))
+        return returned(run.result(), self._around.max_bytes)
 
 
 class ThreadExecutor:
@@ -113,7 +92,6 @@ class ThreadExecutor:
 
     def start(self, attempt: Attempt) -> None:
         """Hand the handler to a thread that is free, or to a new one."""
-        attempt.run = _ThreadRun(attempt)
         if self._idle:
             self._idle -= 1
         elif self._threads < self._limit:
@@ -121,6 +99,17 @@ class ThreadExecutor:
             name = f"annals-handler-{self._threads}"
             threading.Thread(target=self._work_on, name=name, daemon=True).start()
         self._work.put(attempt)
+
+    def ask(self, attempt: Attempt, stop: Stop) -> None:
+        """Python cannot interrupt a thread: the handler looks at ctx.cancelled, or is left to itself."""
+        if stop is Stop.TIMED_OUT:
+            self.abandon(attempt)
+
+    def abandon(self, attempt: Attempt) -> None:
+        """End the attempt; its place stays taken until the handler returns."""
+        fields = {"task_id": attempt.task.task_id, "task_type": attempt.task.task_type}
+        logger.warning("Handler goes on in its thread after it was given up", extra={"fields": fields})
+        attempt.end(raised(asyncio.CancelledError()))
 
     async def close(self) -> None:
         """Let the threads end that have nothing to do."""
@@ -149,21 +138,3 @@ class ThreadExecutor:
         self._idle += 1
         attempt.end(verdict)
         self._place_free("thread")
-
-
-class _ThreadRun:
-    """Python cannot interrupt a thread: the handler looks at ctx.cancelled, or is left to itself."""
-
-    __slots__ = ("attempt",)
-
-    def __init__(self, attempt: Attempt) -> None:
-        self.attempt = attempt
-
-    def ask(self, stop: Stop) -> None:
-        if stop is Stop.TIMED_OUT:
-            self.abandon()
-
-    def abandon(self) -> None:
-        fields = {"task_id": self.attempt.task.task_id, "task_type": self.attempt.task.task_type}
-        logger.warning("Handler goes on in its thread after it was given up", extra={"fields": fields})
-        self.attempt.end(raised(asyncio.CancelledError()))

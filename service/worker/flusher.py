@@ -8,8 +8,8 @@ checkpoint is never later than the end of its attempt. A report is kept until th
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from service.sections import WorkerSettings
 from service.store.tasks import TaskStore
@@ -23,9 +23,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who hears what became of reports: `ended(ending, outcome)`, `progressed(task_id, outcome)`."""
+    """Who hears what became of reports: `ended(batch, others)`, `progressed(task_id, outcome)`.
 
-    ended: Callable[[Ending, str], None]
+    `others` has the outcome of each task that did not complete, or `unconfirmed`.
+    """
+
+    ended: Callable[[Sequence[Ending], Mapping[str, str]], None]
     progressed: Callable[[str, str], None]
 
 
@@ -62,12 +65,16 @@ class Flusher:
 
     def end(self, ending: Ending) -> None:
         """Report the end of an attempt; returns at once."""
+        if self._reports:
+            self._close_reports(ending)
+        self._endings.append(ending)
+        self._due.set()
+
+    def _close_reports(self, ending: Ending) -> None:
         task = ending.task
         kept = self._reports.close(task.task_id, keep_checkpoint=ending.verdict.outcome != "completed")
         if kept and kept.lease == task.lease:
             self._last_words.append(kept)
-        self._endings.append(ending)
-        self._due.set()
 
     def wake(self) -> None:
         """Progress was reported."""
@@ -130,8 +137,8 @@ class Flusher:
             self._flushed.set()
 
     async def _send_ends(self, batch: list[Ending]) -> None:
-        records = [record for ending in batch for record in ending.records]
-        answers = await self._tasks.end_attempts(
+        records = [record for ending in batch if ending.records for record in ending.records]
+        others = await self._tasks.end_attempts(
             self._worker_id(),
             [ending.task.task_id for ending in batch],
             [ending.task.lease for ending in batch],
@@ -139,29 +146,27 @@ class Flusher:
             [Json(ending.detail_json()) for ending in batch],
             Json(f"[{','.join(records)}]") if records else None,
         )
-        outcomes = dict(answers)
-        for ending in batch:
-            self._listeners.ended(ending, outcomes.get(ending.task.task_id, "unconfirmed"))
+        self._listeners.ended(batch, dict(others))
 
     async def _still_held(self, batch: list[Ending]) -> list[Ending]:
         """After a lost answer: what is not held any more was written then, or taken by a rescue."""
         held = await self._held()
         open_ = [ending for ending in batch if held.get(ending.task.task_id) == ending.task.lease]
-        for ending in batch:
-            if held.get(ending.task.task_id) != ending.task.lease:
-                self._listeners.ended(ending, "unconfirmed")
+        self._unconfirmed([e for e in batch if held.get(e.task.task_id) != e.task.lease])
         return open_
+
+    def _unconfirmed(self, batch: list[Ending]) -> None:
+        self._listeners.ended(batch, {ending.task.task_id: "unconfirmed" for ending in batch})
 
     async def _replace_poison(self, ending: Ending, error: Exception) -> None:
         """An end that cannot be written becomes a failure that can; one that fails too is given up."""
         fields = {"task_id": ending.task.task_id, "outcome": ending.verdict.outcome}
         logger.error("The end of a task cannot be recorded", exc_info=error, extra={"fields": fields})
         if ending.verdict.detail.get("reason") == "not_recordable":
-            self._listeners.ended(ending, "unconfirmed")
-            return
+            return self._unconfirmed([ending])
         message = f"the end of the attempt ({ending.verdict.outcome}) could not be recorded: {error}"
         verdict = failed(type(error).__name__, message, retry=False, reason="not_recordable")
-        await self._ends.deliver([replace(ending, verdict=verdict, records=[])])
+        await self._ends.deliver([ending._replace(verdict=verdict, records=[])])
 
     async def _send_progress(self, batch: list[Report]) -> None:
         answers = await self._tasks.progress(

@@ -7,7 +7,7 @@ lies at or after the mark. The full look, from the start, finds what a mark coul
 another worker had locked and then gave back, and times that passed long before their row was committed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -72,24 +72,24 @@ class Marks:
         A short claim has seen every lane to its end. One that got all it asked for stopped somewhere:
         only the lanes it took from are known up to the last row of each.
         """
-        for lane, position in _highest_positions(rows).items():
-            self._raise(lane, min(position + 1, settled + 1))
+        highest: dict[int, int] = {}
         for row in rows:
-            if row.ready_position is None and row.run_at is not None:
-                mark = row.run_at - STILL_BEING_WRITTEN
-                self._due[row.lane] = max(self._due.get(row.lane, mark), mark)
-                self._ready.setdefault(row.lane, 0)
+            position = row.ready_position
+            if position is None:
+                self._seen_due(row)
+            elif position > highest.get(row.lane, -1):
+                highest[row.lane] = position
+        for lane, position in highest.items():
+            self._raise(lane, min(position + 1, settled + 1))
         if was_short:
             for lane in self._ready:
                 self._raise(lane, settled + 1)
 
+    def _seen_due(self, row: Row) -> None:
+        if row.run_at is not None:
+            mark = row.run_at - STILL_BEING_WRITTEN
+            self._due[row.lane] = max(self._due.get(row.lane, mark), mark)
+            self._ready.setdefault(row.lane, 0)
+
     def _raise(self, lane: int, mark: int) -> None:
         self._ready[lane] = max(self._ready.get(lane, 0), mark)
-
-
-def _highest_positions(rows: Iterable[Row]) -> dict[int, int]:
-    highest: dict[int, int] = {}
-    for row in rows:
-        if row.ready_position is not None:
-            highest[row.lane] = max(highest.get(row.lane, 0), row.ready_position)
-    return highest

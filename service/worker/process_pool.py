@@ -97,6 +97,14 @@ class ProcessExecutor:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    def ask(self, attempt: Attempt, stop: Stop) -> None:
+        """Tell the child, or kill it when the time is up."""
+        attempt.run.ask(stop)
+
+    def abandon(self, attempt: Attempt) -> None:
+        """Kill the child; the attempt ends when it is gone."""
+        attempt.run.abandon()
+
     async def close(self) -> None:
         """Kill the children."""
         for task in list(self._running):

@@ -33,6 +33,10 @@ class Reports:
         self._min, self._max = min_seconds, max_seconds
         self._states: dict[str, _State] = {}
 
+    def __bool__(self) -> bool:
+        """Whether any attempt reported."""
+        return bool(self._states)
+
     def progress(self, task_id: str, lease: int, percentage: float | None, step: str | None) -> None:
         """A handler said how far it is; a checkpoint that waits stays."""
         waiting = self._waiting_checkpoint(task_id)

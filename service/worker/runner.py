@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from service.log import tell
 from service.model.task import ClaimedTask
-from service.worker.attempt import Attempt, Ending, Stop, Verdict
+from service.worker.attempt import NEVER, Attempt, Ending, Executor, Stop, Verdict
 from service.worker.context import agent_of
 from service.worker.deadlines import Deadlines
-from service.worker.executors import Executor
 from service.worker.registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -57,16 +56,24 @@ class Runner:
         began = min((attempt.began for attempt in self._running.values()), default=None)
         return None if began is None else monotonic() - began
 
-    def start(self, task: ClaimedTask) -> None:
-        """Run the handler of a task that was claimed."""
-        task_type = self._registry.get(task.task_type)
-        attempt = Attempt(task, task_type, monotonic(), self._ended)
-        self.held[task.task_id] = task.lease
-        self._running[task.task_id] = attempt
-        self._none_runs.clear()
-        tell(logger, logging.INFO, "Task started", _task_facts, task, self._worker_id())
-        self._executors[task_type.run_in].start(attempt)
-        self._deadlines.watch(attempt.deadline)
+    def start(self, tasks: Iterable[ClaimedTask]) -> None:
+        """Run the handlers of tasks that were claimed."""
+        is_told, worker_id = logger.isEnabledFor(logging.INFO), self._worker_id()
+        began, soonest, ended = monotonic(), NEVER, self._ended
+        for task in tasks:
+            task_type = self._registry.get(task.task_type)
+            executor = self._executors[task_type.run_in]
+            attempt = Attempt(task, task_type, executor, began, ended)
+            self.held[task.task_id] = task.lease
+            self._running[task.task_id] = attempt
+            if is_told:
+                tell(logger, logging.INFO, "Task started", _task_facts, task, worker_id)
+            executor.start(attempt)
+            if attempt.deadline < soonest:
+                soonest = attempt.deadline
+        if self._running:
+            self._none_runs.clear()
+        self._deadlines.watch(soonest)
 
     def give_back(self, task: ClaimedTask) -> None:
         """Release a task that was claimed and shall not be started."""
@@ -104,11 +111,17 @@ class Runner:
         for executor in self._executors.values():
             await executor.close()
 
-    def confirmed(self, ending: Ending, outcome: str) -> None:
-        """The database has the end of an attempt."""
-        task = ending.task
-        if self.held.get(task.task_id) == task.lease:
-            del self.held[task.task_id]
+    def confirmed(self, batch: Sequence[Ending], others: Mapping[str, str]) -> None:
+        """The database has these ends; `others` tells the outcome of each task that did not complete."""
+        held = self.held
+        for ending in batch:
+            task = ending.task
+            if held.get(task.task_id) == task.lease:
+                del held[task.task_id]
+        for ending in batch if logger.isEnabledFor(logging.INFO) or others else ():
+            self._tell_end(ending, others.get(ending.task.task_id, "completed"))
+
+    def _tell_end(self, ending: Ending, outcome: str) -> None:
         level = logging.WARNING if outcome in SERIOUS else logging.INFO
         message = MESSAGES.get(outcome) or f"Task {outcome.replace('_', ' ')}"
         tell(logger, level, message, _end_facts, ending, self._worker_id())

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from service import __version__
+from service.collector import calm_collector
 from service.errors import DatabaseUnavailable
 from service.fleet.rescue import Rescuer
 from service.lifecycle import Supervisor
@@ -67,8 +68,9 @@ async def equip(settings: Settings, dsn: str) -> AsyncIterator[Equipment]:
 
 async def serve(settings: Settings, dsn: str, registry: Registry, shutdown: asyncio.Event) -> int:
     """Run one worker on a database until shutdown; gives its exit code."""
-    async with equip(settings, dsn) as equipment:
-        return await Worker(settings, registry, equipment).run(shutdown)
+    with calm_collector():
+        async with equip(settings, dsn) as equipment:
+            return await Worker(settings, registry, equipment).run(shutdown)
 
 
 class Worker:
@@ -84,7 +86,7 @@ class Worker:
         self.ready = asyncio.Event()
         self.stopping = False
         self.reports = Reports(own.progress_min_seconds, own.progress_max_seconds)
-        self.runner = Runner(registry, self._report, self.identity)
+        self.runner = Runner(registry, lambda ending: self.flusher.end(ending), self.identity)
         listeners = Listeners(self._confirmed, self.runner.progressed)
         self.flusher = Flusher(self.tasks, self.reports, own, self.identity, self._held, listeners)
         self.slots = Slots(
@@ -211,12 +213,12 @@ class Worker:
         poll = self.settings.worker.cancel_poll_seconds
         return Cancellations(self.tasks, wakeup, poll, lambda: self.runner.running, self.runner.cancel)
 
-    def _take(self, task: ClaimedTask) -> None:
-        if self.stopping or not self.gate.is_set():
+    def _take(self, tasks: Sequence[ClaimedTask]) -> None:
+        if not self.stopping and self.gate.is_set():
+            return self.runner.start(tasks)
+        for task in tasks:
             self.runner.give_back(task)
             self.slots.give(self.registry.get(task.task_type).run_in)
-        else:
-            self.runner.start(task)
 
     def _fence(self) -> None:
         self.gate.clear()
@@ -228,17 +230,16 @@ class Worker:
         self.identity.renew()
         await self._register()
 
-    def _report(self, ending: Ending) -> None:
-        self.flusher.end(ending)
-
-    def _confirmed(self, ending: Ending, outcome: str) -> None:
-        self.runner.confirmed(ending, outcome)
+    def _confirmed(self, batch: Sequence[Ending], others: Mapping[str, str]) -> None:
+        self.runner.confirmed(batch, others)
         ring = self.equipment.doorbell.ring
         ring("annals_events")
-        if outcome == "released":
-            ring("annals_tasks", f"{ending.task.queue}!")
-        elif outcome in ("retry_scheduled", "snoozed"):
-            ring("annals_tasks", ending.task.queue)
+        for ending in batch if others else ():
+            outcome = others.get(ending.task.task_id)
+            if outcome == "released":
+                ring("annals_tasks", f"{ending.task.queue}!")
+            elif outcome in ("retry_scheduled", "snoozed"):
+                ring("annals_tasks", ending.task.queue)
 
     async def _held(self) -> dict[str, int]:
         return await held_tasks(self.equipment.machinery, self.identity.worker_id)

@@ -167,7 +167,6 @@ async def test_attempts_end_as_reported_row_by_row(tasks: TaskStore) -> None:
         ],
     )
     assert dict(ended) == {
-        a.task_id: "completed",
         b.task_id: "failed",
         c.task_id: "lease_lost",
         "task-none": "not_found",

@@ -22,6 +22,7 @@ BASE = {
     "",
     "children",
     "cli",
+    "collector",
     "commands",
     "errors",
     "lifecycle",

@@ -30,23 +30,34 @@ def claimed(task_id: str = "task-1", lease: int = 2) -> ClaimedTask:
     )
 
 
-class Run:
+class Executor:
+    """Notes what it is told."""
+
     def __init__(self) -> None:
         self.asked: list[Stop] = []
         self.abandoned = 0
 
-    def ask(self, stop: Stop) -> None:
+    def start(self, attempt: Attempt) -> None:
+        """The tests end the attempt."""
+
+    def ask(self, attempt: Attempt, stop: Stop) -> None:
         self.asked.append(stop)
 
-    def abandon(self) -> None:
+    def abandon(self, attempt: Attempt) -> None:
         self.abandoned += 1
 
+    async def close(self) -> None:
+        """Nothing runs."""
 
-def attempt_of() -> tuple[Attempt, Run, list[Verdict]]:
+
+def attempt_of() -> tuple[Attempt, Executor, list[Verdict]]:
     verdicts: list[Verdict] = []
-    attempt = Attempt(claimed(), REGISTRY.get("noop"), 0.0, lambda _, verdict: verdicts.append(verdict))
-    run = attempt.run = Run()
-    return attempt, run, verdicts
+    executor = Executor()
+
+    def done(_: Attempt, verdict: Verdict) -> None:
+        verdicts.append(verdict)
+
+    return Attempt(claimed(), REGISTRY.get("noop"), executor, 0.0, done), executor, verdicts
 
 
 def test_what_is_returned_is_the_result() -> None:
@@ -135,10 +146,10 @@ def test_an_attempt_ends_once() -> None:
 
 
 def test_the_first_reason_to_stop_counts_and_the_second_ends_the_waiting() -> None:
-    attempt, run, verdicts = attempt_of()
+    attempt, executor, verdicts = attempt_of()
     attempt.interrupt(Stop.CANCELLED, 9.0)
     attempt.interrupt(Stop.TIMED_OUT, 9.0)
-    assert run.asked == [Stop.CANCELLED] and run.abandoned == 1
+    assert executor.asked == [Stop.CANCELLED] and executor.abandoned == 1
     attempt.end(raised(asyncio.CancelledError()))
     assert [v.outcome for v in verdicts] == ["cancelled"]
 

@@ -55,7 +55,7 @@ class Scene:
             store,
             self.slots,
             self.wakeup,
-            lambda task: self.taken.put_nowait(task.task_id),
+            lambda tasks: [self.taken.put_nowait(task.task_id) for task in tasks],
         )
         self.loop = asyncio.create_task(self.claimer.run())
 

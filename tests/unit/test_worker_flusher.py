@@ -1,7 +1,7 @@
 """Reports reach the database in batches, through outages, and around what cannot be stored."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -50,7 +50,7 @@ class Store:
         if bad := self.poison & {i for i, o in zip(ids, outcomes, strict=True) if o == "completed"}:
             raise Invalid(f"cannot store {sorted(bad)}")
         self.written |= dict(zip(ids, outcomes, strict=True))
-        return [Ended(i, o) for i, o in zip(ids, outcomes, strict=True)]
+        return [Ended(i, o) for i, o in zip(ids, outcomes, strict=True) if o != "completed"]
 
     async def progress(self, worker: str, ids: Sequence[str], *rest: Any) -> list[Ended]:
         self.calls.append(("progress", list(ids)))
@@ -67,9 +67,13 @@ class Scene:
         self.held: dict[str, int] = {}
         self.ended: list[tuple[str, str]] = []
         settings = load({"worker.claim_batch": batch}).worker
-        listeners = Listeners(lambda e, o: self.ended.append((e.task.task_id, o)), lambda t, o: None)
+        listeners = Listeners(self._ended, lambda t, o: None)
         store: Any = self.store
         self.flusher = Flusher(store, self.reports, settings, lambda: "w", self._held, listeners)
+
+    def _ended(self, batch: Sequence[Ending], others: Mapping[str, str]) -> None:
+        ids = [ending.task.task_id for ending in batch]
+        self.ended += [(task_id, others.get(task_id, "completed")) for task_id in ids]
 
     async def _held(self) -> dict[str, int]:
         return self.held
