@@ -1,14 +1,13 @@
 -- Drafts the tasks of an enqueue: checks them and fills in what they leave out from the catalogue.
 --
 -- Nothing is written here, so bad input is raised. A task of a known type that names nothing but params of its
--- own has nothing that check_tasks could refuse; only a list that holds another one is looked at again there.
+-- own (is_plain_task) has nothing that check_tasks could refuse; only a list that holds another one is looked at again there.
 --
 --   SELECT (unnest(draft_tasks('[{"task_type": "coverage_refresh", "params": {"agent_id": "5f3c0c5e-0000-4000-8000-000000000000"}}]', now()))).*;
 
 CREATE FUNCTION draft_tasks(tasks jsonb, at timestamptz) RETURNS task_draft[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    _plain    constant text[] := ARRAY['task_type', 'params'];
     _limit    constant integer := max_event_bytes();
     _drafts   task_draft[];
     _doubtful boolean;
@@ -19,19 +18,17 @@ BEGIN
     SELECT array_agg(ROW(
                d.ordinality, coalesce(d.task_id, new_task_id(c.id_prefix)), d.task_type, q.queue, priority_class(q.priority),
                c.limit_group, q.subject, d.unique_key, coalesce(d.unique_states, '{pending,running}'), NULL,
-               jsonb_build_object(
-                   'task_type', d.task_type, 'queue', q.queue, 'priority', q.priority,
-                   'max_attempts', coalesce(d.max_attempts, c.max_attempts),
-                   'timeout_seconds', coalesce(d.timeout_seconds, c.timeout_seconds),
-                   'backoff', CASE WHEN coalesce(jsonb_typeof(d.backoff), 'null') = 'null' THEN c.backoff ELSE d.backoff END,
-                   'params', CASE WHEN coalesce(jsonb_typeof(d.params), 'null') = 'null' THEN '{}' ELSE d.params END)
+               enqueued_data(
+                   d.task_type, q.queue, q.priority, coalesce(d.max_attempts, c.max_attempts),
+                   coalesce(d.timeout_seconds, c.timeout_seconds),
+                   CASE WHEN coalesce(jsonb_typeof(d.backoff), 'null') = 'null' THEN c.backoff ELSE d.backoff END,
+                   CASE WHEN coalesce(jsonb_typeof(d.params), 'null') = 'null' THEN '{}' ELSE d.params END)
                || CASE WHEN q.optional THEN jsonb_strip_nulls(jsonb_build_object(
                        'subject', q.subject, 'run_at', CASE WHEN d.run_at > draft_tasks.at THEN d.run_at END,
                        'unique_key', d.unique_key, 'webhook_url', d.webhook_url, 'limit_group', nullif(c.limit_group, '')))
                   ELSE '{}' END
            )::task_draft),
-           bool_or(c.task_type IS NULL OR q.optional OR d.task - _plain <> '{}' OR pg_column_size(d.task) > _limit
-                   OR jsonb_typeof(d.params) <> 'object')
+           bool_or(c.task_type IS NULL OR q.optional OR NOT is_plain_task(d.task, _limit))
       INTO _drafts, _doubtful
     FROM ROWS FROM (
         jsonb_array_elements(draft_tasks.tasks),

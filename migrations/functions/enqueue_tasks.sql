@@ -25,7 +25,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     _replayed  jsonb;
-    _alike     boolean;
+    _alike     boolean := false;
     _drafts    task_draft[];
     _first     task_draft;
     _prefix    text;
@@ -42,26 +42,31 @@ BEGIN
         END IF;
     END IF;
 
-    _alike := (enqueue_tasks.request).key IS NULL AND tasks_alike(enqueue_tasks.tasks);
-    IF _alike AND jsonb_array_length(enqueue_tasks.tasks) > 1 THEN
-        _drafts := draft_tasks(jsonb_build_array(enqueue_tasks.tasks -> 0), enqueue_tasks.at);
-        _first := _drafts[1];
-        -- A subject that is derived from params is not alike.
-        _alike := reaction_to(_first.task_type) IS NULL AND _first.subject IS NOT DISTINCT FROM enqueue_tasks.tasks #>> '{0,subject}';
-        IF _alike THEN
-            SELECT c.id_prefix INTO _prefix FROM task_types c WHERE c.task_type = _first.task_type AND c.current;
-        ELSE
-            _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);
+    IF (enqueue_tasks.request).key IS NULL THEN
+        -- What draft_tasks and intern_lanes come to for a plain task of a plain type whose lane there is.
+        SELECT 1, new_task_id(c.id_prefix), c.task_type, c.queue, priority_class(c.priority), '', NULL, NULL, NULL, NULL,
+               enqueued_data(c.task_type, c.queue, c.priority, c.max_attempts, c.timeout_seconds, c.backoff,
+                             coalesce(enqueue_tasks.tasks #> '{0,params}', '{}'))
+          INTO _first
+        FROM task_types c
+        JOIN lanes l ON l.queue = c.queue AND l.class = priority_class(c.priority) AND l.limit_group = c.limit_group
+        WHERE c.task_type = enqueue_tasks.tasks #>> '{0,task_type}' AND c.current AND c.subject_type IS NULL AND c.limit_group = ''
+          AND is_plain_task(enqueue_tasks.tasks -> 0, max_event_bytes()) AND reaction_to(c.task_type) IS NULL;
+        IF FOUND THEN
+            _alike := jsonb_array_length(enqueue_tasks.tasks) = 1 OR tasks_alike(enqueue_tasks.tasks);
+        ELSIF tasks_alike(enqueue_tasks.tasks) THEN
+            _drafts := draft_tasks(jsonb_build_array(enqueue_tasks.tasks -> 0), enqueue_tasks.at);
+            PERFORM intern_lanes(_drafts);
+            _first := _drafts[1];
+            -- A subject that is derived from params is not alike.
+            _alike := reaction_to(_first.task_type) IS NULL
+                AND (jsonb_array_length(enqueue_tasks.tasks) = 1 OR _first.subject IS NOT DISTINCT FROM enqueue_tasks.tasks #>> '{0,subject}');
         END IF;
-    ELSE
-        _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);
-        _first := _drafts[1];
-        _alike := _alike AND reaction_to(_first.task_type) IS NULL;
     END IF;
 
     IF _alike THEN
-        IF NOT EXISTS (SELECT FROM lanes l WHERE l.queue = _first.queue AND l.class = _first.class AND l.limit_group = _first.limit_group) THEN
-            PERFORM intern_lanes(_drafts);
+        IF jsonb_array_length(enqueue_tasks.tasks) > 1 THEN
+            _prefix := (SELECT c.id_prefix FROM task_types c WHERE c.task_type = _first.task_type AND c.current);
         END IF;
         IF enqueue_tasks.ring THEN
             PERFORM ring_doorbell('annals_tasks', _first.queue);
@@ -80,6 +85,7 @@ BEGIN
         RETURN;
     END IF;
 
+    _drafts := draft_tasks(enqueue_tasks.tasks, enqueue_tasks.at);
     IF enqueue_tasks.tasks @? '$[*].unique_key' THEN
         _drafts := resolve_duplicates(_drafts);
     END IF;

@@ -59,19 +59,24 @@ BEGIN
                 enqueued_position, created_at, agent_id, timeout_seconds, lane, priority, max_attempts, queued_position, run_at,
                 task_id, task_type, queue, subject, unique_key, webhook_url, correlation_id, status, version,
                 ready_position, changed_position)
-            SELECT e.position, coalesce(d.occurred_at, e.recorded_at),
-                   CASE WHEN d.subject ~ '^agent:[0-9a-f-]{36}$' THEN substr(d.subject, 7)::uuid END,
-                   d.timeout_seconds,
+            SELECT e.position, coalesce(e.occurred_at, e.recorded_at),
+                   CASE WHEN e.subject ~ '^agent:[0-9a-f-]{36}$' THEN substr(e.subject, 7)::uuid END,
+                   e.timeout_seconds,
                    (SELECT l.lane FROM lanes l
-                    WHERE l.queue = d.queue AND l.class = priority_class(d.priority) AND l.limit_group = coalesce(d.limit_group, '')),
-                   d.priority, d.max_attempts, e.position, d.run_at,
-                   e.stream_id, d.task_type, d.queue, d.subject, d.unique_key, d.webhook_url,
-                   e.correlation_id, 'pending', e.version, CASE WHEN d.run_at IS NULL THEN e.position END, e.position
-            FROM appended e
-            CROSS JOIN LATERAL jsonb_to_record(e.data) AS d (
-                task_type text, queue text, priority smallint, subject text, max_attempts smallint, timeout_seconds real,
-                run_at timestamptz, unique_key text, webhook_url text, limit_group text, occurred_at timestamptz)
-            WHERE e.type = 'task.enqueued' AND (_rounds = 1 OR e.position = ANY (_round));
+                    WHERE l.queue = e.queue AND l.class = priority_class(e.priority) AND l.limit_group = e.limit_group),
+                   e.priority, e.max_attempts, e.position, e.run_at,
+                   e.stream_id, e.task_type, e.queue, e.subject, e.unique_key, e.webhook_url,
+                   e.correlation_id, 'pending', e.version, CASE WHEN e.run_at IS NULL THEN e.position END, e.position
+            FROM (
+                SELECT a.position, a.recorded_at, a.stream_id, a.version, a.correlation_id,
+                       a.data ->> 'task_type' AS task_type, a.data ->> 'queue' AS queue, (a.data ->> 'priority')::smallint AS priority,
+                       (a.data ->> 'max_attempts')::smallint AS max_attempts, (a.data ->> 'timeout_seconds')::real AS timeout_seconds,
+                       a.data ->> 'subject' AS subject, (a.data ->> 'run_at')::timestamptz AS run_at, a.data ->> 'unique_key' AS unique_key,
+                       a.data ->> 'webhook_url' AS webhook_url, coalesce(a.data ->> 'limit_group', '') AS limit_group,
+                       (a.data ->> 'occurred_at')::timestamptz AS occurred_at
+                FROM appended a
+                WHERE a.type = 'task.enqueued' AND (_rounds = 1 OR a.position = ANY (_round))
+                OFFSET 0) e;
             CONTINUE WHEN cardinality(_types) = 1;
         END IF;
 

@@ -9,7 +9,7 @@
 CREATE FUNCTION tasks_alike(tasks jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    _limit  constant integer := max_event_bytes();
+    _limit  integer;
     _common jsonb;
 BEGIN
     IF jsonb_typeof(tasks_alike.tasks) IS DISTINCT FROM 'array' OR jsonb_typeof(tasks_alike.tasks -> 0) IS DISTINCT FROM 'object'
@@ -18,6 +18,7 @@ BEGIN
     ELSIF jsonb_array_length(tasks_alike.tasks) = 1 THEN
         RETURN true;
     END IF;
+    _limit := max_event_bytes();
     _common := (tasks_alike.tasks -> 0) - 'params';
     RETURN NOT EXISTS (
         SELECT FROM jsonb_array_elements(tasks_alike.tasks) AS g (task)

@@ -76,7 +76,7 @@ class TaskStore:
             tasks if isinstance(tasks, Json) else list(tasks),
             *(actor, correlation_id, causation_id, trace, request, ring, correlation_ids),
         )
-        return [Enqueued(*row) for row in rows]
+        return [Enqueued._make(row) for row in rows]
 
     async def claim(
         self,
