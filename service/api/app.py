@@ -64,7 +64,7 @@ def build_services(settings: Settings, db: Database, wakeups: Wakeups, doorbell:
         authenticator=Authenticator(settings.api, db),
         enqueuer=Enqueuer(tasks_store, log, doorbell),
         feed=Feed(log, wakeups.subscribe("annals_events")),
-        schema=SchemaCheck(db.dsn),
+        schema=SchemaCheck(db),
         watchdog=watchdog,
         status=StatusStore(db),
         metrics=Metrics(StatusStore(db), watchdog),

@@ -30,7 +30,6 @@ def api(context: Context, host: str | None, port: int | None) -> None:
     Example: annals api --port 8000
              curl -H 'X-API-Key: test-key' localhost:8000/api/v1/tasks
     """
-    from service.api.schema import require_schema
     from service.api.server import serve
 
     context.override(api__host=host, api__port=port)
@@ -41,7 +40,6 @@ def api(context: Context, host: str | None, port: int | None) -> None:
         context.say(f"Serving {url}, documented at {url}/docs")
 
     with context.database() as dsn:
-        require_schema(dsn)
         lifecycle.run(lambda shutdown: serve(settings, dsn, context.routes(), shutdown, ready))
 
 

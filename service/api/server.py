@@ -10,6 +10,7 @@ from aiohttp import web
 
 from service.api.app import build_app, build_services
 from service.api.routing import Route
+from service.api.schema import require_schema
 from service.errors import Invalid
 from service.settings import Settings
 from service.store.doorbell import Doorbell
@@ -30,7 +31,8 @@ async def serve(
 ) -> None:
     """Serve until `shutdown` is set; `ready` is called with the base URL once requests are accepted.
 
-    Raises DatabaseUnavailable when there is no database at the start, Invalid when the port is taken.
+    Raises DatabaseUnavailable when there is no database at the start, Conflict when it is to be migrated
+    first, Invalid when the port is taken.
     """
     async with serving(settings, dsn, routes) as url:
         ready(url)
@@ -41,6 +43,7 @@ async def serve(
 async def serving(settings: Settings, dsn: str, routes: Sequence[Route]) -> AsyncIterator[str]:
     """The API within a block, as its base URL. Open requests may finish at the end, for the grace period."""
     async with await Database.open(settings.database, dsn) as db, Doorbell(db, settings.wakeup) as doorbell:
+        await require_schema(db)
         wakeups = Wakeups(settings.database.listen_url or dsn, settings.wakeup)
         wakeups.start()
         app = build_app(build_services(settings, db, wakeups, doorbell), routes)

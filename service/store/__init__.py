@@ -13,7 +13,7 @@ statement a file, the file's name its name. LISTEN and migrations need a direct 
 and the caller knows whether to repeat it (a lease and an idempotency key make that safe). Transactions of
 several statements belong to the SQL functions.
 
-Modules, from the bottom: errors, wire, queries, pool, paging, background | tasks, log, fleet, keys, travel |
-doorbell, wakeups | connecting, numbered, objects, migrate | console, psql, commands, task_commands,
-event_commands.
+Modules, from the bottom: errors, wire, queries, pool, paging, background | tasks, log, fleet, keys, travel,
+schema | doorbell, wakeups | grouping, client | connecting, numbered, objects, migrate | console, psql,
+commands, task_commands, event_commands.
 """

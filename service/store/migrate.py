@@ -20,8 +20,9 @@ import psycopg
 from service.errors import DatabaseUnavailable, from_sqlstate
 from service.store import objects
 from service.store.connecting import Connection, connection_to
-from service.store.numbered import Numbered, known_migrations, numbered
+from service.store.numbered import Numbered, numbered
 from service.store.objects import SQL, MigrationFailed
+from service.store.schema import known_migrations
 
 MIGRATE_LOCK = 0x616E6E616C730001  # not in the range of the append fence
 LOCK_PAUSE_SECONDS = 0.1

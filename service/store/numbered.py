@@ -77,9 +77,3 @@ def numbered(dsn: str) -> Iterator[Numbered]:
         yield Numbered(backend, read_migrations(str(migrations_dir())))
     finally:
         backend.connection.close()
-
-
-def known_migrations() -> list[str]:
-    """The ids of this release's migrations, in order."""
-    files = migrations_dir().glob("[0-9]*.sql")
-    return sorted(path.stem for path in files if not path.name.endswith(".rollback.sql"))

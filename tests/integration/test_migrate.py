@@ -17,7 +17,7 @@ from service.resources import migrations_dir
 from service.store import migrate as migrating
 from service.store import objects
 from service.store.migrate import OBJECTS, Applied, MigrationFailed, check, down, migrate
-from service.store.numbered import known_migrations
+from service.store.schema import known_migrations
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from service.errors import NotFound
 from service.store import psql as psql_module
 from service.store.migrate import OBJECTS
-from service.store.numbered import known_migrations
+from service.store.schema import known_migrations
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30

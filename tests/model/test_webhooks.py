@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from service.audit.bundle import collect
 from service.settings import load
 from service.store.migrate import down, migrate
-from service.store.numbered import known_migrations
 from service.store.pool import Database
+from service.store.schema import known_migrations
 from tests.carrying import Clone, cloning, export_file, export_lines, import_file, import_lines
 from tests.forgery.victims import rebuilt
 from tests.model.database import Session, assert_folds_agree, session

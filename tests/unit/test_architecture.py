@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,3 +191,22 @@ def test_sql_in_a_string_is_recognised(text: str) -> None:
 )
 def test_prose_is_not_taken_for_sql(text: str) -> None:
     assert not SQL_START.match(text)
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        # What an API process never uses, and would carry all its life.
+        ("service.api.server", ("psycopg", "yoyo", "sqlparse", "rich", "service.worker", "service.relay")),
+        # A program that enqueues carries no server, no worker and no command line.
+        ("service.store.client", ("psycopg", "aiohttp", "click", "rich", "service.api", "service.worker")),
+        ("service", ("asyncio", "pydantic", "asyncpg")),
+    ],
+)
+def test_a_process_does_not_load_what_it_never_uses(module: str, heavy: tuple[str, ...]) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert loaded.isdisjoint(heavy), f"{module} loads {loaded & set(heavy)}"
