@@ -20,7 +20,6 @@ from service.bench.races import RACES
 from service.bench.scratch import QUERIES
 from service.bench.workloads import Size
 from service.cli import Context
-from service.errors import Invalid
 from service.lifecycle import before
 
 # The exit code of what Ctrl-C ended.
@@ -48,14 +47,12 @@ def chart_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path
 
 
 def races(names: Sequence[str]) -> list[str]:
-    """The workloads to run; without names all, each once. Raises Invalid for what only our own queue has."""
+    """The workloads to run; without names all, each once. Raises UsageError for what only ours has."""
     # A life begins with what bulk measures.
     wanted = list(dict.fromkeys(names)) or [name for name in RACES if name != "bulk"]
     for name in wanted:
         if name not in RACES:
-            raise Invalid(
-                f"{name} is measured without --against alone.", hint=f"Known are {', '.join(RACES)}."
-            )
+            raise click.UsageError(f"{name} is measured without --against. Known are {', '.join(RACES)}.")
     return wanted
 
 

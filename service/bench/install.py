@@ -93,7 +93,11 @@ def _installed(place: Path) -> str:
 
 def _clear(place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+    try:
+        place.mkdir(parents=True)
+    except OSError as error:
+        hint = "Another home can be given: --home DIRECTORY"
+        raise InstallFailed(f"Cannot make {place}: {error.strerror}.", hint=hint) from None
 
 
 def _python(place: Path, packages: Sequence[str]) -> tuple[Command, ...]:
