@@ -3,12 +3,10 @@
 import asyncio
 import difflib
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import psycopg
 
 from service import lifecycle
 from service.bench import machine
@@ -17,7 +15,7 @@ from service.bench.comparison import Line, columns, compare, row
 from service.bench.contest import Contest
 from service.bench.peers.catalogue import ANNALS, OTHERS, Contender
 from service.bench.races import RACES
-from service.bench.scratch import QUERIES
+from service.bench.scratch import QUERIES, connect
 from service.bench.workloads import Size
 from service.cli import Context
 from service.lifecycle import before
@@ -93,5 +91,5 @@ def _show(context: Context, contest: Contest, lines: Sequence[Line]) -> None:
 
 
 def _server(dsn: str) -> str:
-    with closing(psycopg.connect(dsn)) as connection:
+    with connect(dsn) as connection:
         return machine.server((str(name), str(value)) for name, value in connection.execute(QUERIES.server))
