@@ -3,12 +3,10 @@
 import asyncio
 import difflib
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import psycopg
 
 from service import lifecycle
 from service.bench import machine
@@ -17,10 +15,9 @@ from service.bench.comparison import Line, columns, compare, row
 from service.bench.contest import Contest
 from service.bench.peers.catalogue import ANNALS, OTHERS, Contender
 from service.bench.races import RACES
-from service.bench.scratch import QUERIES
+from service.bench.scratch import QUERIES, connect
 from service.bench.workloads import Size
 from service.cli import Context
-from service.errors import Invalid
 from service.lifecycle import before
 
 # The exit code of what Ctrl-C ended.
@@ -48,14 +45,12 @@ def chart_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path
 
 
 def races(names: Sequence[str]) -> list[str]:
-    """The workloads to run; without names all, each once. Raises Invalid for what only our own queue has."""
+    """The workloads to run; without names all, each once. Raises UsageError for what only ours has."""
     # A life begins with what bulk measures.
     wanted = list(dict.fromkeys(names)) or [name for name in RACES if name != "bulk"]
     for name in wanted:
         if name not in RACES:
-            raise Invalid(
-                f"{name} is measured without --against alone.", hint=f"Known are {', '.join(RACES)}."
-            )
+            raise click.UsageError(f"{name} is measured without --against. Known are {', '.join(RACES)}.")
     return wanted
 
 
@@ -96,5 +91,5 @@ def _show(context: Context, contest: Contest, lines: Sequence[Line]) -> None:
 
 
 def _server(dsn: str) -> str:
-    with closing(psycopg.connect(dsn)) as connection:
+    with connect(dsn) as connection:
         return machine.server((str(name), str(value)) for name, value in connection.execute(QUERIES.server))

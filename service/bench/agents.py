@@ -1,7 +1,6 @@
 """The processes of a peer as the benchmark sees them: started, driven by JSON lines, ended."""
 
 import asyncio
-import contextlib
 import json
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -10,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
 
 from service.bench.install import Program
+from service.bench.processes import kill
 from service.errors import AnnalsError
 
 # The longest single answer is a list of latencies or of turns.
@@ -65,10 +65,7 @@ class AgentProcess:
 
     async def kill(self) -> None:
         """Leave nothing of it behind, however it is."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+        await kill(self._process)
         self._reading.cancel()
 
     async def _answer(self, command: str, seconds: float) -> dict[str, Any]:

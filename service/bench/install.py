@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.bench.peers.catalogue import NODE, Contender
+from service.bench.processes import kill
 from service.errors import AnnalsError
 
 ADAPTERS = Path(__file__).parent / "peers"
@@ -93,7 +94,11 @@ def _installed(place: Path) -> str:
 
 def _clear(place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+    try:
+        place.mkdir(parents=True)
+    except OSError as error:
+        hint = "Another home can be given: --home DIRECTORY"
+        raise InstallFailed(f"Cannot make {place}: {error.strerror}.", hint=hint) from None
 
 
 def _python(place: Path, packages: Sequence[str]) -> tuple[Command, ...]:
@@ -114,9 +119,7 @@ async def _run(command: Command, place: Path) -> None:
     try:
         output, _ = await process.communicate()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await kill(process)
     if process.returncode:
         told = output.decode(errors="replace").strip().splitlines()[-TOLD_LINES:]
         hint = f"Is there a network? By hand it is: cd {place} && {' '.join(command)}"

@@ -4,11 +4,12 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from service.errors import AnnalsError
+from service.errors import AnnalsError, DatabaseUnavailable
 from service.store import queries
 from service.store.migrate import migrate
 
@@ -71,8 +72,16 @@ def on_database(dsn: str, name: str) -> str:
     return re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{name}", dsn)
 
 
+def connect(dsn: str) -> "psycopg.Connection[Any]":
+    """A connection that commits by itself. Raises DatabaseUnavailable."""
+    try:
+        return psycopg.connect(dsn, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable("The database is not available.", hint=str(error)) from None
+
+
 def run(dsn: str, statement: str, **names: str) -> None:
     """Run one statement outside a transaction, with {name} filled by quoted identifiers."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with connect(dsn) as connection:
         filled = {key: sql.Identifier(value) for key, value in names.items()}
         connection.execute(sql.SQL(statement).format(**filled))

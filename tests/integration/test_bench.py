@@ -37,6 +37,11 @@ def test_every_workload_gives_figures_and_cleans_up(shared_database: str) -> Non
     assert found >= {("enqueue-1", "rate"), ("enqueue-20", "rate"), ("bulk", "rate"), ("drain", "rate")}
     assert found >= {("in all", "WAL"), ("in all", "row writes"), ("in all", "transactions")}
     assert found >= {("steady", "rate"), ("pinned", "rate at the end")}
+    assert found >= {
+        ("churn", "rate at the start"),
+        ("churn", "rate at the end"),
+        ("churn-pinned", "end / start"),
+    }
     assert found >= {("wakeup", "p50"), ("wakeup", "p95"), ("wakeup", "p99")}
     assert all(row["median"] > 0 for row in rows)
     assert scratch_databases(shared_database) == before

@@ -6,11 +6,10 @@ from typing import Any
 
 from service.bench.peers.peer import OnJob, Payload, Peer
 from service.settings import load
-from service.store.doorbell import Doorbell
+from service.store.client import annals_client
 from service.store.fleet import FleetStore
 from service.store.migrate import migrate
 from service.store.pool import Database
-from service.store.tasks import TaskStore
 from service.worker.registry import Registry
 from service.worker.worker import serve
 
@@ -38,30 +37,26 @@ class Adapter(Peer):
         """Migrate, and publish the task type."""
         await asyncio.to_thread(migrate, self.dsn)
         self._register(lambda _: None)
-        async with await self._database(1) as db:
+        async with await self._database() as db:
             await FleetStore(db).publish_task_types(self._registry.catalogue({}))
 
     async def open(self, connections: int) -> None:
-        """So many connections, and the doorbell's."""
-        db = await self._stack.enter_async_context(await self._database(connections + 1))
-        self._tasks = TaskStore(db)
-        self._doorbell = await self._stack.enter_async_context(Doorbell(db, self._settings.wakeup))
+        """The client of Python programs, which has as many connections as it is configured to."""
+        self._client = await self._stack.enter_async_context(annals_client(self.dsn, name="bench"))
 
     async def enqueue_batch(self, payloads: list[Payload]) -> None:
-        """One transaction, then the doorbell."""
-        wanted = [{"task_type": TASK_TYPE, "params": payload} for payload in payloads]
-        await self._tasks.enqueue(wanted, actor="bench")
-        self._doorbell.ring("annals_tasks", QUEUE)
+        """One transaction."""
+        await self._client.enqueue_many([{"task_type": TASK_TYPE, "params": payload} for payload in payloads])
 
     async def enqueue_one(self, payload: Payload) -> None:
-        """The same for one."""
-        await self.enqueue_batch([payload])
+        """One task; those that come at the same time are written together."""
+        await self._client.enqueue(TASK_TYPE, payload)
 
     async def start_worker(self, on_job: OnJob) -> None:
         """The product's worker; it works when it says so in the database."""
         self._register(on_job)
         self._worker = asyncio.create_task(serve(self._settings, self.dsn, self._registry, self._shutdown))
-        async with asyncio.timeout(START_SECONDS), await self._database(1) as db:
+        async with asyncio.timeout(START_SECONDS), await self._database() as db:
             while not await FleetStore(db).workers(live_only=True):  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
 
@@ -72,11 +67,11 @@ class Adapter(Peer):
             await self._worker
 
     async def close(self) -> None:
-        """The doorbell and the connections."""
+        """The client."""
         await self._stack.aclose()
 
-    async def _database(self, connections: int) -> Database:
-        room = self._settings.database.model_copy(update={"pool_min": 1, "pool_max": connections})
+    async def _database(self) -> Database:
+        room = self._settings.database.model_copy(update={"pool_min": 1, "pool_max": 1})
         return await Database.open(room, self.dsn)
 
     def _register(self, on_job: OnJob) -> None:
