@@ -82,6 +82,11 @@ class EventFilter(Model):
         """The one stream that is wanted."""
         return self.stream.partition("/")[2] or None if self.stream else None
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether every event is wanted."""
+        return not self.type and self.stream is None
+
     def as_search(self) -> Search:
         """The arguments of LogReader.search; types as SQL LIKE patterns."""
         patterns = [re.sub(r"([_%\\])", r"\\\1", name).replace("*", "%") for name in self.type]

@@ -44,6 +44,8 @@ class Feed:
     def __init__(self, log: Log, wakeup: Wakeup) -> None:
         self.generation = 0
         self.closed = False
+        # What streams have put together of the entries, for others that stand at the same place.
+        self.told: dict[tuple[int, str, int, int], bytes] = {}
         self._log = log
         self._wakeup = wakeup
         self._head: Head | None = None
@@ -125,7 +127,8 @@ class Feed:
         if self._head is None or position < self._floor:
             return [], position
         new = self._new_since(position)
-        return [entry for entry in new if wanted.takes(entry)], new[-1].position if new else position
+        last = new[-1].position if new else position
+        return new if wanted.is_everything else [entry for entry in new if wanted.takes(entry)], last
 
     async def _growth(self, timeout: float) -> None:
         grown = self._grown
@@ -170,6 +173,7 @@ class Feed:
         if self._head is not None:
             self._last, self._head = self._head, None
             self._entries, self._bytes = [], 0
+            self.told.clear()
 
     def _trim(self) -> None:
         """When it is too much, forget half of it at once, so that this is rare."""

@@ -26,6 +26,8 @@ HEARTBEAT_SECONDS = 15.0
 # A client that takes nothing for this long is gone.
 STUCK_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
+# So many chunks of at most that size are kept for other streams, which mostly stand at the same place.
+SHARED, SHARED_BYTES = 8, 1024 * 1024
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 RETRY = b"retry: 2000\n\n"
 
@@ -98,12 +100,24 @@ async def _messages(
             continue
         cursor = Cursor(cursor.epoch, position)
         if entries or clock() >= beat_at:
-            yield b"".join(_message(cursor.epoch, entry) for entry in entries) or _alive(cursor)
+            yield _told(feed, generation, cursor.epoch or "", wanted, entries) or _alive(cursor)
             beat_at = clock() + HEARTBEAT_SECONDS
 
 
-def _message(epoch: str | None, entry: Entry) -> bytes:
-    return b"id: %s:%d\ndata: %s\n\n" % ((epoch or "").encode(), entry.position, entry.data)
+def _told(feed: Feed, generation: int, epoch: str, wanted: EventFilter, entries: list[Entry]) -> bytes:
+    """Messages, put together once for all streams that want everything and stand at the same place."""
+    if not entries:
+        return b""
+    key = (generation, epoch, entries[0].position, entries[-1].position)
+    if wanted.is_everything and (told := feed.told.get(key)):
+        return told
+    name = epoch.encode()
+    told = b"".join(b"id: %s:%d\ndata: %s\n\n" % (name, entry.position, entry.data) for entry in entries)
+    if wanted.is_everything and len(told) <= SHARED_BYTES:
+        if len(feed.told) >= SHARED:
+            feed.told.clear()
+        feed.told[key] = told
+    return told
 
 
 def _alive(cursor: Cursor) -> bytes:
@@ -120,6 +134,8 @@ async def _write(http: web.Request, response: web.StreamResponse, chunk: bytes) 
     try:
         async with asyncio.timeout(STUCK_SECONDS):
             await response.write(chunk)
+            # It does not wait for a client that is quick: without this, many of them would hold the loop.
+            await asyncio.sleep(0)
     except TimeoutError:
         logger.info("a stream's client takes nothing and is cut")
         if http.transport is not None:

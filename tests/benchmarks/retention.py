@@ -17,7 +17,8 @@ from typing import Any
 
 import asyncpg
 from travel import fresh  # the scripts beside this one
-from travel_writes import BATCH, DRAIN, ENQUEUE, Connection, cpu_seconds
+from travel_writes import BATCH, DRAIN, ENQUEUE, Connection
+from weighing import cpu_seconds
 
 from service.relay.retention import REST
 

@@ -10,14 +10,13 @@ ten belongs to an agent.
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import time
-from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
-from travel import fresh  # the script beside this one
+from travel import fresh  # the scripts beside this one
+from weighing import cpu_seconds
 
 INDEXES = ("task_attempts_positions", "events_after_the_fact", "events_tasks_of_agents")
 EMPTY = "TRUNCATE background_tasks, task_attempts, depth_marks"
@@ -33,14 +32,7 @@ DRAIN = """
         array_fill('{}'::jsonb, ARRAY[$1]), ring => false)
 """
 
-TICKS = os.sysconf("SC_CLK_TCK")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 async def one_round(
