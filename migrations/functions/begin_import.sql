@@ -9,6 +9,9 @@
 -- insert takes holds at 0, below all of them, until the commit. That is why no position may ever have been
 -- drawn before: a follower could have gone past it.
 --
+-- Read models are folded in temporary copies, without the indexes of readers and without WAL, and finish_import
+-- moves the rows that are left: once for each, however often it changed. A commit before that loses them.
+--
 --   SELECT begin_import();   -- ERROR:  the log is not empty
 
 CREATE FUNCTION begin_import() RETURNS void
@@ -39,6 +42,7 @@ BEGIN
     END IF;
     -- The file may come slowly, and a fold may take its time.
     PERFORM set_config('idle_in_transaction_session_timeout', '0', true), set_config('statement_timeout', '0', true);
+    PERFORM copy_shape(k.table_name, format('pg_temp.%I', k.table_name), 'TEMPORARY') FROM table_kinds() k WHERE k.kind = 'read model';
     CREATE TEMPORARY TABLE incoming (LIKE events, PRIMARY KEY (position)) ON COMMIT DROP;
     -- Neither compressed here nor on the way: its size is what the bound of an event is about.
     ALTER TABLE pg_temp.incoming ALTER data SET STORAGE EXTERNAL;

@@ -10,13 +10,15 @@
 CREATE FUNCTION fold_streams(stream_type text, stream_ids text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = shadow, public, pg_temp AS $$
 DECLARE
-    _ids     text[] := fold_streams.stream_ids;
-    _last    integer[];
-    _version integer := 0;
-    _count   bigint;
-    _total   bigint := 0;
+    _ids      text[] := fold_streams.stream_ids;
+    _last     integer[];
+    _version  integer := 0;
+    _count    bigint;
+    _total    bigint := 0;
+    _reaching bigint[] := ARRAY(SELECT reaching_events(fold_streams.stream_type, fold_streams.stream_ids));
 BEGIN
-    PERFORM empty_shadow();
+    PERFORM ready_shadow(ARRAY(SELECT fold_streams.stream_type
+                               UNION SELECT e.stream_type FROM public.events e WHERE e.position = ANY (_reaching)));
     SELECT array_agg(s.stream_id ORDER BY s.last), array_agg(s.last ORDER BY s.last) INTO _ids, _last
     FROM (SELECT e.stream_id, max(e.version) AS last FROM public.events e
           WHERE e.stream_type = fold_streams.stream_type AND e.stream_id = ANY (fold_streams.stream_ids)
@@ -30,15 +32,14 @@ BEGIN
         END IF;
         INSERT INTO shadow.events
         SELECT e.* FROM public.events e
-        WHERE e.stream_type = fold_streams.stream_type AND e.stream_id = ANY (_ids) AND e.version = _version
-        ORDER BY e.position;
+        WHERE e.stream_type = fold_streams.stream_type AND e.stream_id = ANY (_ids) AND e.version = _version;
         GET DIAGNOSTICS _count = ROW_COUNT;
         _total := _total + _count;
     END LOOP;
-    INSERT INTO shadow.events
-    SELECT e.* FROM public.events e
-    WHERE e.position IN (SELECT reaching_events(fold_streams.stream_type, fold_streams.stream_ids))
-    ORDER BY e.position;
+    IF _reaching <> '{}' THEN
+        INSERT INTO shadow.events
+        SELECT e.* FROM public.events e WHERE e.position = ANY (_reaching) ORDER BY e.position;
+    END IF;
     RETURN _total;
 EXCEPTION WHEN integrity_constraint_violation OR data_exception OR SQLSTATE 'AN422' THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('event %s cannot be folded: %s', _version, SQLERRM);

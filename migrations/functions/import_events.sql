@@ -12,14 +12,17 @@
 --   SELECT import_events(sha256(''));   -- ERROR:  no import has begun
 
 CREATE FUNCTION import_events(data_digest bytea) RETURNS integer
-LANGUAGE plpgsql SET search_path = public, pg_temp
+LANGUAGE plpgsql
+-- So the folds find the temporary copies of the read models.
+SET search_path = pg_temp, public
 -- With statistics from when the log was empty, the planner would scan all of it for each batch.
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
-    _round record;
-    _event events;
-    _total integer := 0;
+    _round  record;
+    _event  events;
+    _firsts bigint[] := '{}';
+    _total  integer := 0;
 BEGIN
     IF to_regclass('pg_temp.incoming') IS NULL THEN
         RAISE EXCEPTION 'no import has begun' USING ERRCODE = 'AN409', HINT = 'SELECT begin_import(); in the same transaction.';
@@ -41,20 +44,25 @@ BEGIN
                      coalesce(i.data ->> 'limit_group', '') AS limit_group
               FROM pg_temp.incoming i WHERE i.type = 'task.enqueued') l));
     FOR _round IN
-        SELECT array_agg(r.position ORDER BY r.position) AS positions
-        FROM (SELECT i.position, CASE WHEN i.stream_type = ANY (headed_stream_types())
-                     THEN row_number() OVER (PARTITION BY i.stream_type, i.stream_id ORDER BY i.version)
-                     WHEN i.stream_type = 'retention' THEN 2147483647 ELSE 1 END AS round
-              FROM pg_temp.incoming i) r
+        SELECT array_agg(r.position ORDER BY r.position) AS positions,
+               coalesce(array_agg(r.position) FILTER (WHERE r.version > 1 AND r.follows IS NOT TRUE), '{}') AS firsts
+        FROM (SELECT i.position, i.version,
+                     lag(i.version) OVER stream = i.version - 1 AND lag(i.position) OVER stream < i.position AS follows,
+                     CASE WHEN i.stream_type = ANY (headed_stream_types()) THEN row_number() OVER stream
+                          WHEN i.stream_type = 'retention' THEN 2147483647 ELSE 1 END AS round
+              FROM pg_temp.incoming i
+              WINDOW stream AS (PARTITION BY i.stream_type, i.stream_id ORDER BY i.version)) r
         GROUP BY r.round ORDER BY r.round
     LOOP
-        INSERT INTO events
+        INSERT INTO public.events
         SELECT i.* FROM pg_temp.incoming i WHERE i.position = ANY (_round.positions) ORDER BY i.position;
         _total := _total + cardinality(_round.positions);
+        _firsts := _firsts || _round.firsts;
     END LOOP;
+    -- What does not follow an event of this batch must follow one that is there already.
     SELECT i.* INTO _event FROM pg_temp.incoming i
-    WHERE i.version > 1
-      AND NOT EXISTS (SELECT FROM events e
+    WHERE i.position = ANY (_firsts)
+      AND NOT EXISTS (SELECT FROM public.events e
                       WHERE e.stream_type = i.stream_type AND e.stream_id = i.stream_id AND e.version = i.version - 1
                         AND e.position < i.position)
     ORDER BY i.position LIMIT 1;

@@ -24,6 +24,12 @@ DECLARE
                                      'webhook.attempt_failed'];
     _round  bigint[];
     _rounds integer := 1;
+    -- Ranked once, however many rounds there are.
+    _ranked CURSOR FOR
+        SELECT array_agg(r.position), array_agg(DISTINCT r.type)
+        FROM (SELECT a.position, a.type, row_number() OVER (PARTITION BY a.stream_id ORDER BY a.version) AS rank
+              FROM appended a WHERE a.stream_type = 'task') r
+        GROUP BY r.rank ORDER BY r.rank;
 BEGIN
     -- Each expression that is spared here and below is a microsecond of an enqueue of one task.
     IF current_setting('annals.streams', true) IS DISTINCT FROM ',task,' THEN
@@ -46,12 +52,12 @@ BEGIN
         SELECT coalesce(max(r.n), 0) INTO _rounds
         FROM (SELECT count(*) AS n FROM appended a WHERE a.stream_type = 'task' GROUP BY a.stream_id) r;
     END IF;
+    IF _rounds > 1 THEN
+        OPEN _ranked;
+    END IF;
     FOR _r IN 1 .. _rounds LOOP
         IF _rounds > 1 THEN
-            SELECT array_agg(r.position), array_agg(DISTINCT r.type) INTO _round, _types
-            FROM (SELECT a.position, a.type, row_number() OVER (PARTITION BY a.stream_id ORDER BY a.version) AS rank
-                  FROM appended a WHERE a.stream_type = 'task') r
-            WHERE r.rank = _r;
+            FETCH _ranked INTO _round, _types;
         END IF;
 
         IF 'task.enqueued' = ANY (_types) THEN
@@ -167,6 +173,9 @@ BEGIN
             WHERE e.type = 'task.retry_requested' AND (_rounds = 1 OR e.position = ANY (_round)) AND t.task_id = e.stream_id;
         END IF;
     END LOOP;
+    IF _rounds > 1 THEN
+        CLOSE _ranked;
+    END IF;
 
     IF NOT _told && ARRAY['webhook.attempt_failed', 'agent.deleted'] THEN
         RETURN NULL;

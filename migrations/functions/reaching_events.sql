@@ -23,14 +23,16 @@ AS $$
       AND enqueued.stream_id = ANY (reaching_events.stream_ids) AND enqueued.data ->> 'subject' LIKE 'agent:%'
     UNION
     SELECT batch.position
-    FROM retention_whats() w
+    FROM (SELECT x.* FROM retention_whats() x
+          -- Without a batch of this kind no event needs to be looked at.
+          WHERE x.stream_type = reaching_events.stream_type
+            AND EXISTS (SELECT FROM events e WHERE e.type = 'retention.applied' AND e.data ->> 'what' = x.what)) w
     JOIN events changed ON changed.stream_type = w.stream_type AND changed.stream_id = ANY (reaching_events.stream_ids)
                        AND changed.type = ANY (w.last_events)
     CROSS JOIN LATERAL retention_over(w.what, changed.position) AS batch (position)
-    WHERE w.stream_type = reaching_events.stream_type
-      AND (w.statuses IS NULL
-           OR NOT EXISTS (SELECT FROM events later
-                          WHERE later.stream_type = changed.stream_type AND later.stream_id = changed.stream_id
-                            AND later.version = changed.version + 1))
+    WHERE w.statuses IS NULL
+       OR NOT EXISTS (SELECT FROM events later
+                      WHERE later.stream_type = changed.stream_type AND later.stream_id = changed.stream_id
+                        AND later.version = changed.version + 1)
     ORDER BY 1
 $$;

@@ -9,16 +9,18 @@ CREATE FUNCTION row_states(read_model text, stream_type text, stream_id text, ro
 RETURNS TABLE ("position" bigint, version integer, stream text, type text, actor text, recorded_at timestamptz, data jsonb, state jsonb)
 LANGUAGE plpgsql SET search_path = shadow, public, pg_temp AS $$
 DECLARE
-    _shape record;
-    _event events;
-    _state jsonb;
+    _shape    record;
+    _event    events;
+    _state    jsonb;
+    _reaching bigint[] := ARRAY(SELECT reaching_events(row_states.stream_type, ARRAY[row_states.stream_id]));
 BEGIN
     SELECT * INTO _shape FROM shape_of_read_model(row_states.read_model);
-    PERFORM empty_shadow();
+    PERFORM ready_shadow(ARRAY(SELECT row_states.stream_type
+                               UNION SELECT e.stream_type FROM public.events e WHERE e.position = ANY (_reaching)));
     FOR _event IN
         SELECT e.* FROM public.events e
         WHERE (e.stream_type = row_states.stream_type AND e.stream_id = row_states.stream_id
-               OR e.position IN (SELECT reaching_events(row_states.stream_type, ARRAY[row_states.stream_id])))
+               OR e.position = ANY (_reaching))
           AND e.position <= coalesce(row_states.until, e.position)
         ORDER BY e.position
     LOOP
