@@ -2,16 +2,21 @@
 
 import click
 
-from service.audit.at_command import at
-from service.audit.bundle_command import bundle
-from service.audit.diff_command import diff
-from service.audit.export_command import export
-from service.audit.import_command import import_
-from service.audit.replay_command import replay
-from service.audit.verify_commands import rebuild, verify
+from service.cli import LazyGroup
+
+COMMANDS = {
+    "at": "service.audit.at_command:at",
+    "bundle": "service.audit.bundle_command:bundle",
+    "diff": "service.audit.diff_command:diff",
+    "export": "service.audit.export_command:export",
+    "import": "service.audit.import_command:import_",
+    "rebuild": "service.audit.verify_commands:rebuild",
+    "replay": "service.audit.replay_command:replay",
+    "verify": "service.audit.verify_commands:verify",
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def audit() -> None:
     """Prove the read models against the log, mend them from it, replay a task's life, read the past.
 
@@ -21,7 +26,3 @@ def audit() -> None:
              annals audit at 2h
              annals audit diff 1h
     """
-
-
-for command in (verify, rebuild, replay, at, diff, export, import_, bundle):
-    audit.add_command(command)

@@ -5,10 +5,6 @@ import sys
 import click
 
 from service.cli import Context, emit_json_lines, json_option
-from service.store.event_commands import events
-from service.store.task_commands import tasks
-
-__all__ = ["dsn", "events", "migrate", "psql", "tasks"]
 
 
 @click.command()
