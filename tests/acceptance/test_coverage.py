@@ -154,13 +154,18 @@ async def test_ac7_task_cancellation_of_a_running_task(annals: Service) -> None:
         task_id = (await world.refresh(agent_id))["task_id"]
         await world.until(agent_id, task_id, {"running"})
 
-        asked = asyncio.get_running_loop().time()
         answer = await world.call("DELETE", f"/tasks/{task_id}")
 
         assert answer.status == 204
         assert (await annals.row(task_id))["cancellation_requested"] is True
         assert (await world.until_ended(agent_id, task_id))["status"] == "cancelled"
-        assert asyncio.get_running_loop().time() - asked < 2.0
+        # By the log's clock: how often this test looks is not the service's time.
+        took = await annals.psql.fetchval(
+            "SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) FROM events"
+            " WHERE stream_id = $1 AND type IN ('task.cancellation_requested', 'task.cancelled')",
+            task_id,
+        )
+        assert 0 < took < 2.0
     # The worker lives on, and of the cancelled measurement nothing is left.
     following = (await world.refresh(agent_id))["task_id"]
     assert (await world.until_ended(agent_id, following))["status"] == "completed"

@@ -65,7 +65,7 @@ async def test_what_may_have_been_written_is_not_written_again(
 
 
 async def test_a_request_that_is_given_up_takes_nobody_with_it(database: str) -> None:
-    async with running(database, api__request_timeout_seconds=0.5) as api:
+    async with running(database, api__request_timeout_seconds=3) as api:
         await api.enqueue()
         async with api.db.transaction():
             await api.sql("LOCK TABLE events IN EXCLUSIVE MODE")

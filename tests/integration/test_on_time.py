@@ -61,10 +61,13 @@ async def claims_until_quiet(bench: Bench, claims: "asyncio.Queue[Claim]") -> in
 async def test_a_due_task_that_cannot_be_claimed_is_no_reason_to_ask_again_and_again(database: str) -> None:
     registry = quick(Registry())
     async with running(database, registry, **NO_POLL) as bench:
-        await bench.tasks.enqueue([{"task_type": "quick", "task_id": "held", **soon(0.3)}], actor="test")
         holder = await asyncpg.connect(database)
+        # Paused: on a busy machine it would be due, and taken, before it is held.
+        await holder.fetch("SELECT pause_queue('default')")
+        await bench.tasks.enqueue([{"task_type": "quick", "task_id": "held", **soon(0.3)}], actor="test")
         async with holder.transaction():
             await holder.fetch("SELECT FROM background_tasks WHERE task_id = 'held' FOR UPDATE")
+            await bench.equipment.machinery.fetchval("SELECT resume_queue('default', ring => false)")
             claims = bench.worker.claimers[0].claimed.watch()
             bench.equipment.doorbell.ring("annals_tasks", "default")
             assert await claims_until_quiet(bench, claims) <= 5, "a ring, its time, and little more"

@@ -13,11 +13,13 @@ from service.store.pool import Database
 from service.store.wakeups import EVERYTHING, Doorbell, Wakeup, Wakeups
 
 SETTINGS = WakeupSettings(ring_interval_ms=5, self_test_seconds=30)
-SLOW_BELL = WakeupSettings(ring_interval_ms=300, self_test_seconds=30)
+SLOW_BELL = WakeupSettings(ring_interval_ms=1000, self_test_seconds=30)
+# Rings once, and then at its end.
+SILENT_BELL = WakeupSettings(ring_interval_ms=60_000, self_test_seconds=30)
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
-PATIENCE = 10
+PATIENCE = 20
 
 
 @pytest.fixture
@@ -198,12 +200,12 @@ async def test_a_bell_rings_at_once_and_then_at_the_end_of_its_interval(
             doorbell.ring("annals_a", "q")
         assert await heard(wakeup) == {"q"}
         trailing = clock() - began
-        assert leading < 0.25 <= trailing
+        assert leading < 0.9 <= trailing
         assert not await wakeup.wait(0.4)
 
 
 async def test_one_busy_bell_does_not_delay_another(pool: Database, database: str) -> None:
-    async with Wakeups(database, SETTINGS) as wakeups, Doorbell(pool, SLOW_BELL) as doorbell:
+    async with Wakeups(database, SETTINGS) as wakeups, Doorbell(pool, SILENT_BELL) as doorbell:
         busy, quiet = wakeups.subscribe("annals_a"), wakeups.subscribe("annals_b")
         await heard(busy)
         await heard(quiet)
@@ -232,7 +234,7 @@ async def test_what_waits_is_rung_before_the_stop(pool: Database, database: str)
     async with Wakeups(database, SETTINGS) as wakeups:
         wakeup = wakeups.subscribe("annals_a")
         await heard(wakeup)
-        async with Doorbell(pool, SLOW_BELL) as doorbell:
+        async with Doorbell(pool, SILENT_BELL) as doorbell:
             doorbell.ring("annals_a", "first")
             await heard(wakeup)
             doorbell.ring("annals_a", "last")

@@ -282,7 +282,7 @@ async def until_status(dsn: str, status: str) -> None:
         async with asyncio.timeout(30):
             query = "SELECT count(*) FROM webhook_deliveries WHERE status <> $1"
             while await connection.fetchval(query, status):
-                await asyncio.wait_for(changed.wait(), 1)
+                await changed.wait()
                 changed.clear()
     finally:
         await connection.close()

@@ -208,7 +208,7 @@ async def test_a_cancellation_reaches_a_coroutine_at_once(database: str) -> None
         task_id = await bench.enqueue("long")
         await bench.until(task_id, "task.progressed")
         await bench.tasks.cancel([task_id], "not needed", actor="test")
-        task = await bench.outcome(task_id, timeout=5)
+        task = await bench.outcome(task_id)
         assert task.status == "cancelled"
         assert [e.type for e in await bench.log.stream("fact", "1")] == ["fact.kept"]
 
@@ -226,7 +226,7 @@ async def test_a_cancellation_whose_ring_is_lost_is_found_by_the_poll(database: 
         task_id = await bench.enqueue("long")
         await bench.until(task_id, "task.progressed")
         await bench.tasks.cancel([task_id], actor="test", ring=False)
-        assert (await bench.outcome(task_id, timeout=5)).status == "cancelled"
+        assert (await bench.outcome(task_id)).status == "cancelled"
 
 
 async def test_a_checkpoint_survives_a_failed_attempt(database: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.model.database import Session
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 class Call:

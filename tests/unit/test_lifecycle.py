@@ -107,7 +107,7 @@ async def test_a_failed_task_shuts_down_and_is_raised() -> None:
     with pytest.raises(LookupError, match="no such thing"):
         async with Supervisor(shutdown) as supervisor:
             supervisor.start("failing", fail())
-            await asyncio.wait_for(shutdown.wait(), 5)
+            await asyncio.wait_for(shutdown.wait(), 30)
 
 
 async def test_a_failure_during_the_stop_is_raised_too() -> None:
@@ -133,7 +133,7 @@ async def test_the_error_of_the_block_comes_before_that_of_a_task() -> None:
     with pytest.raises(ZeroDivisionError):
         async with Supervisor(asyncio.Event()) as supervisor:
             supervisor.start("failing", fail())
-            await asyncio.wait_for(supervisor.shutdown.wait(), 5)
+            await asyncio.wait_for(supervisor.shutdown.wait(), 30)
             raise ZeroDivisionError
 
 
@@ -149,8 +149,8 @@ async def test_a_kept_loop_starts_again_after_it_failed() -> None:
     shutdown = asyncio.Event()
     async with Supervisor(shutdown) as supervisor:
         task = supervisor.keep("loop", loop, pause=0.001)
-        await asyncio.wait_for(third.wait(), 5)
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(third.wait(), 30)
+        await asyncio.wait_for(task, 30)
     assert runs == [0, 1, 2]
     assert not shutdown.is_set()
 
