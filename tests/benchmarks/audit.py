@@ -3,11 +3,12 @@
     python tests/benchmarks/audit.py postgresql://user@host/postgres --tasks 50000
 
 In databases of its own, which are dropped afterwards, so many tasks live through the functions of
-production: enqueued, claimed and ended in batches of a thousand, each tenth with a progress, each hundredth with
-a failed attempt; beside them agents, pauses and webhooks. Then the commands themselves run. Printed are, for
-each, events a second over the whole command, its start included; microseconds of processor time an event in its
-process and in its server processes (which other load changes least); and the highest memory of both, of the
-server what is its own (shared buffers do not count; looked at fifty times a second, where there is /proc).
+production: enqueued, claimed and ended in batches of a thousand, each tenth with a progress, each
+hundredth with a failed attempt; beside them agents, pauses and webhooks. Then the commands themselves
+run. Printed are, for each, events a second over the whole command, its start included; microseconds of
+processor time an event in its process and in its server processes (which other load changes least); and
+the highest memory of both, of the server what is its own (shared buffers do not count; looked at fifty
+times a second, where there is /proc).
 """
 
 import argparse
