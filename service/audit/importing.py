@@ -1,8 +1,8 @@
 """Fill an empty log from an export, in one transaction: all of it or nothing.
 
 The next window of the file is read and checked while the database folds the one before. The database keeps
-what was imported so far, so that memory does not grow with the file. What the database refuses is narrowed
-down to the line that it refuses.
+what was imported so far, so that memory does not grow with the file, and moves the rows of the read models to
+their tables at the end. What the database refuses is narrowed down to the line that it refuses.
 """
 
 import asyncio
@@ -84,9 +84,8 @@ async def _import_all(db: Database, source: Source, stop: asyncio.Event, tell: C
                 tell(done)
         finally:
             await asyncio.gather(upcoming, return_exceptions=True)
-        await connection.execute(
-            QUERIES["finish_import"], source.header.last_position, timeout=PATIENCE_SECONDS
-        )
+        finish = (QUERIES["finish_import"], source.header.last_position)
+        await before(stop, connection.execute(*finish, timeout=PATIENCE_SECONDS))
         _go_on(stop)
     return done
 

@@ -2,12 +2,13 @@
 
     python tests/benchmarks/audit.py postgresql://user@host/postgres --tasks 50000
 
-In databases of its own, which are dropped afterwards, so many tasks live through the functions of production:
-enqueued, claimed and ended in batches of a thousand, each tenth with a progress, each hundredth with a failed
-attempt; beside them agents, pauses and webhooks. Then the commands themselves run. Printed are, for each, events a
-second over the whole command, its start included; microseconds of processor time an event in its process and in
-its server processes (which other load changes least); and the highest memory of both, of the server what is its own
-(shared buffers do not count; looked at fifty times a second, where there is /proc).
+In databases of its own, which are dropped afterwards, so many tasks live through the functions of
+production: enqueued, claimed and ended in batches of a thousand, each tenth with a progress, each
+hundredth with a failed attempt; beside them agents, pauses and webhooks. Then the commands themselves
+run. Printed are, for each, events a second over the whole command, its start included; microseconds of
+processor time an event in its process and in its server processes (which other load changes least); and
+the highest memory of both, of the server what is its own (shared buffers do not count; looked at fifty
+times a second, where there is /proc).
 """
 
 import argparse
@@ -52,20 +53,23 @@ ENQUEUE = """
 CLAIM = "SELECT array_agg(task_id), array_agg(lease) FROM claim_tasks('w', '{default}', '{noop}', %s)"
 PROGRESS = """
     SELECT count(*) FROM progress_tasks(
-        'w', %(ids)s, %(leases)s, array_fill(50::real, ARRAY[%(tasks)s]), array_fill('half'::text, ARRAY[%(tasks)s]),
-        array_fill(NULL::jsonb, ARRAY[%(tasks)s]), ring => false)
+        'w', %(ids)s, %(leases)s, array_fill(50::real, ARRAY[%(tasks)s]),
+        array_fill('half'::text, ARRAY[%(tasks)s]), array_fill(NULL::jsonb, ARRAY[%(tasks)s]), ring => false)
 """
 END = """
     SELECT count(*) FROM end_attempts(
         'w', %(ids)s, %(leases)s,
-        ARRAY(SELECT CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END FROM generate_series(1, %(tasks)s) n),
-        ARRAY(SELECT CASE WHEN n %% 100 = 0 THEN '{"error_type": "ValueError", "error_message": "no", "duration_ms": 1}'
+        ARRAY(SELECT CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END
+              FROM generate_series(1, %(tasks)s) n),
+        ARRAY(SELECT CASE WHEN n %% 100 = 0
+                          THEN '{"error_type": "ValueError", "error_message": "no", "duration_ms": 1}'
                           ELSE '{"result": {"ok": true, "n": 1.5}, "duration_ms": 1}' END::jsonb
               FROM generate_series(1, %(tasks)s) n), ring => false)
 """
 WEBHOOKS = """
     SELECT count(*) FROM request_webhooks(ARRAY(
-        SELECT e.position FROM events e JOIN background_tasks t ON t.task_id = e.stream_id AND t.webhook_url IS NOT NULL
+        SELECT e.position FROM events e
+        JOIN background_tasks t ON t.task_id = e.stream_id AND t.webhook_url IS NOT NULL
         WHERE e.type = 'task.completed'), ring => false)
 """
 BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -148,8 +152,8 @@ def timed(dsn: str, events: int, *arguments: str) -> None:
         "MB server": server.memory_kb / 1024,
     }
     name = " ".join([*arguments[:1], *(Path(argument).suffix for argument in arguments[-1:])])
-    print(f"{name:16}" + "".join(f"{value:>10,.{'us' in unit:d}f} {unit}" for unit, value in figures.items()))
-    sys.stdout.flush()
+    told = [f"{value:>10,.1f} {unit}" for unit, value in figures.items()]
+    print(f"{name:16}", *told, flush=True)
 
 
 def measure(place: Scratch, tasks: int, formats: list[str]) -> None:

@@ -341,6 +341,16 @@ def test_many_events_of_one_stream_fold_in_one_window(clone: Clone) -> None:
             assert kept["background_tasks"]["task-100000000"]["step"] == "s-49"
 
 
+def test_a_row_is_written_once_however_often_it_changed(clone: Clone, whole: list[bytes]) -> None:
+    """No version of a row stays behind that vacuum would have to take away."""
+    with clone() as dsn, session(dsn) as s:
+        asyncio.run(import_lines(dsn, whole))
+        assert s.rows("SELECT ctid::text FROM background_tasks ORDER BY ctid") == [
+            {"ctid": f"(0,{n})"} for n in (1, 2, 3)
+        ]
+        assert_verified(s)
+
+
 def test_a_packed_file_that_was_cut_off_is_refused(empty: str, whole: list[bytes], tmp_path: Path) -> None:
 
     path = tmp_path / "log.jsonl.gz"

@@ -66,6 +66,34 @@ async def test_a_verify_leaves_nothing_behind(db: Database, lived: list[str]) ->
     assert await db.fetchval(size) == before
 
 
+async def test_it_leaves_nothing_of_what_reaches_into_a_stream(db: Database, lived: list[str]) -> None:
+    await db.fetch("SELECT apply_retention('attempts', interval '0', 100)")
+    size = "SELECT sum(pg_table_size(oid)) FROM pg_class WHERE relnamespace = 'shadow'::regnamespace"
+    before = await db.fetchval(size)
+    assert await findings_of(db, "task_attempts") == []
+    assert await db.fetchval(size) == before
+
+
+async def test_only_the_tables_that_a_fold_fills_get_new_files(db: Database) -> None:
+    files = """SELECT relname, pg_relation_filenode(oid) AS file FROM pg_class
+               WHERE relnamespace = 'shadow'::regnamespace AND relkind = 'r'"""
+    async with db.transaction() as connection:
+        before = {row["relname"]: row["file"] for row in await connection.fetch(files)}
+        await connection.fetch("SELECT ready_shadow('{task}')")
+        after = {row["relname"]: row["file"] for row in await connection.fetch(files)}
+    assert {name for name in before if before[name] != after[name]} == {
+        "events",
+        "background_tasks",
+        "task_attempts",
+    }
+
+
+async def test_what_someone_left_in_the_shadow_is_in_nobodys_way(db: Database, lived: list[str]) -> None:
+    await db.fetch("SELECT fold_streams('worker', '{w-1}')")
+    await db.fetch("UPDATE shadow.workers SET worker_id = 'w-2'")
+    assert await findings_of(db) == []
+
+
 async def test_a_sign_of_life_is_no_finding_but_any_other_column_is(db: Database, lived: list[str]) -> None:
     await db.fetch("UPDATE workers SET seen_at = seen_at + interval '1 hour'")
     assert await findings_of(db, "workers") == []
