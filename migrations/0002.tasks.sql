@@ -118,7 +118,7 @@ CREATE INDEX IF NOT EXISTS background_tasks_unique_key ON background_tasks (uniq
 CREATE INDEX IF NOT EXISTS background_tasks_subject ON background_tasks (subject) WHERE subject IS NOT NULL;
 -- The indexes the customer names.
 CREATE INDEX IF NOT EXISTS background_tasks_agent_id ON background_tasks (agent_id) WHERE agent_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS background_tasks_status ON background_tasks (status) WHERE status NOT IN ('pending', 'completed');
+CREATE INDEX IF NOT EXISTS background_tasks_status ON background_tasks (status, started_position) WHERE status NOT IN ('pending', 'completed');
 CREATE INDEX IF NOT EXISTS background_tasks_created_at ON background_tasks (created_at DESC);
 CREATE INDEX IF NOT EXISTS background_tasks_agent_id_status ON background_tasks (agent_id, status) WHERE agent_id IS NOT NULL;
 

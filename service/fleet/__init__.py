@@ -13,6 +13,6 @@ What it assumes
 What it leaves out
 - Whose task has run for too long: only one may judge that, the relay that leads (relay/overdue.py).
 
-`silence.py` judges by what was observed, `rescue.py` acts on it, `duty.py` is how it is called: now and then,
-over a connection that nothing else uses.
+`silence.py` judges by what was observed, `rescue.py` acts on it, `low_water.py` tells where to begin to look,
+`duty.py` is how it is called: now and then, over a connection that nothing else uses.
 """

@@ -6,6 +6,7 @@ from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
 
+from service.fleet.low_water import LowWater
 from service.fleet.silence import Silence
 from service.probe import Probe
 from service.sections import WorkerSettings
@@ -33,16 +34,20 @@ class Rescuer:
         """`actor` as events name it; `oneself` is the worker that looks, if it is one."""
         self._actor, self._oneself, self._max_rescues = actor, oneself, settings.max_rescues
         self._silence = Silence[Sign](settings.lost_after_seconds, longest_gap=3 * settings.heartbeat_seconds)
+        self._low_water = LowWater()
         self.rescued: Probe[list[str]] = Probe()
 
     def interrupted(self) -> None:
         """Who cannot see must not judge: all silence is watched anew."""
         self._silence.forget()
+        self._low_water.forget()
 
     async def look(self, session: Session) -> None:
         """Judge by what was seen. A worker that gave a sign of life meanwhile keeps its tasks."""
-        rows = await session.fetch(SQL.suspects, self._oneself() if self._oneself else None)
-        signs = {row[0]: Sign(row[1], row[2]) for row in rows}
+        oneself = self._oneself() if self._oneself else None
+        rows = await session.fetch(SQL.suspects, oneself, await self._low_water.begin(session))
+        self._low_water.seen(rows[0]["lowest"])
+        signs = {row[1]: Sign(row[2], row[3]) for row in rows if row[1] is not None}
         for worker_id, sign in self._silence.look(monotonic(), signs):
             outcomes = await TaskStore(session).rescue(
                 worker_id, sign.seen_at, self._max_rescues, actor=self._actor(), last_change=sign.last_change

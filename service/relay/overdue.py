@@ -8,6 +8,7 @@ everything looks overdue, and workers that were cut off are about to report what
 import logging
 from time import monotonic
 
+from service.fleet.low_water import LowWater
 from service.fleet.silence import Silence
 from service.probe import Probe
 from service.sections import RelaySettings
@@ -26,6 +27,7 @@ class Overdue:
 
     def __init__(self, settings: RelaySettings, relay_id: str, term: int) -> None:
         self._relay_id, self._term = relay_id, term
+        self._low_water = LowWater()
         # Who has not looked for longer than its lease does not lead any more.
         gap = max(settings.lease_seconds, 3 * settings.poll_interval_seconds)
         self._watched = Silence[int](settings.deadline_grace_seconds, longest_gap=gap)
@@ -34,11 +36,14 @@ class Overdue:
     def interrupted(self) -> None:
         """Who cannot see must not judge: every grace begins anew."""
         self._watched.forget()
+        self._low_water.forget()
 
     async def look(self, session: Session) -> None:
         """End what was overdue for the whole grace. Raises LeaseLost when another relay leads."""
-        rows = await session.fetch(SQL.overdue)
-        late = self._watched.look(monotonic(), {row[0]: row[1] for row in rows})
+        rows = await session.fetch(SQL.overdue, await self._low_water.begin(session))
+        self._low_water.seen(rows[0]["lowest"])
+        overdue = {row["task_id"]: row["lease"] for row in rows if row["task_id"] is not None}
+        late = self._watched.look(monotonic(), overdue)
         for start in range(0, len(late), BATCH):
             part = late[start : start + BATCH]
             answers = await TaskStore(session).expire(

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
+from service.fleet.low_water import LowWater
 from service.store.pool import Session
 from service.store.tasks import TaskStore
 from service.store.wire import Json
@@ -30,16 +31,17 @@ class Housekeeper:
         task whose deadline passed while this worker slept, say. Again and again is fine.
         """
         self._identity, self._held, self._claims, self._lost = identity, held, claims, lost
-        self._strays = Strays()
+        self._strays, self._low_water = Strays(), LowWater()
 
     def interrupted(self) -> None:
-        """A look that was missed changes nothing."""
+        """A look that was missed changes nothing; the server may be another one."""
+        self._low_water.forget()
 
     async def look(self, session: Session) -> None:
         """Compare the two lists."""
         # Ours first: what is claimed while the database answers must not count as lost.
         known = dict(self._held)
-        running = await held_tasks(session, self._identity.worker_id)
+        running = await held_tasks(session, self._identity.worker_id, self._low_water)
         for task_id, lease in known.items():
             if running.get(task_id) != lease:
                 self._lost(task_id, lease)

@@ -20,11 +20,14 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from service.bench.scratch import QUERIES, Scratch  # noqa: E402
 from service.store.log import LogReader  # noqa: E402
+from service.store.queries import load  # noqa: E402
 from service.store.tasks import TaskFilter  # noqa: E402
 from service.store.travel import PastStore  # noqa: E402
 from tests.benchmarks.town import Town, parser_of, progress, run, town  # noqa: E402
 
 ROUND, PARTS, LOOKS = 100, 6, 20
+# What the leading relay and every worker ask each second.
+OVERDUE, SUSPECTS = load("service.relay").overdue, load("service.fleet").suspects
 
 
 @asynccontextmanager
@@ -60,11 +63,15 @@ async def reading(here: Town) -> dict[str, float]:
     log = LogReader(here.db)
     settled = await log.stable_position()
     middle = max(1, settled // 2)
+    # Where those who look each second begin, since nothing runs.
+    low_water = settled + 1
     questions = {
         "newest page": lambda: here.tasks.list(limit=50),
         "page of failed tasks": lambda: here.tasks.list(TaskFilter(statuses=["failed"]), limit=50),
         "page of the past": lambda: PastStore(here.db).list(middle, limit=50),
         "a follower's batch": lambda: log.events_after(max(0, settled - 1000), 1000),
+        "attempts past their deadline": lambda: here.db.fetch(OVERDUE, low_water),
+        "workers that may be lost": lambda: here.db.fetch(SUSPECTS, None, low_water),
     }
     times: dict[str, float] = {}
     for name, ask in questions.items():

@@ -46,6 +46,7 @@ NOTHING = "array_fill('{}'::jsonb, '{200}')"
 STATEMENTS = {
     "enqueue 200": 'SELECT count(*) FROM enqueue_tasks((SELECT jsonb_agg(\'{"task_type": "noop"}\'::jsonb)'
     " FROM generate_series(1, 200)))",
+    "enqueue 1": "SELECT enqueue_task('noop')",
     "claim 200": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200)",
     "claim 200 by a mark": "SELECT count(*) FROM claim_tasks('w-1', '{default}', '{noop}', 200,"
     " ARRAY[ROW((SELECT lane FROM lanes WHERE queue = 'default' AND class = 2), 25000, NULL)::lane_mark])",
@@ -59,6 +60,7 @@ STATEMENTS = {
     "cancel 200": "SELECT count(*) FROM cancel_tasks($1) WHERE $2::integer[] NOTNULL",
     "rescue 500": "SELECT count(*) FROM rescue_tasks('w-1', (SELECT seen_at FROM workers))",
     "follow 1000": "SELECT count(*) FROM events_after(1000, 1000)",
+    "count 1000": "SELECT count_task_events(1000, 2000)",
     "a task at a position": "SELECT count(*) FROM task_at('task-100000000', 60000::bigint)",
     "tasks running at a position": "SELECT count(*) FROM tasks_at(90000::bigint, '{running}')",
     "a page of the past": "SELECT count(*) FROM tasks_page_at(90000)",
@@ -84,11 +86,16 @@ INDEX_COUNTS = """
 """
 
 
+# Of which package, with which arguments; what runs began after position 100,000.
 READS = {
-    "task": ["task-100030000"],
-    "stream": ["task", "task-100030000", 0, 100],
-    "queue_position": ["task-100030000"],
-    "cancellations": [["task-100030000", "task-100030001"]],
+    "task": ("store", ["task-100030000"]),
+    "stream": ("store", ["task", "task-100030000", 0, 100]),
+    "queue_position": ("store", ["task-100030000"]),
+    "cancellations": ("store", [["task-100030000", "task-100030001"]]),
+    "list_tasks": ("store", [*[None] * 9, 51]),
+    "overdue": ("relay", [100_000]),
+    "suspects": ("fleet", [None, 100_000]),
+    "held": ("worker", ["w-1", 100_000]),
 }
 
 
@@ -127,6 +134,6 @@ def test_hot_statements_touch_what_was_reviewed(filled: str) -> None:
     lines = [f"At {TASKS:,} tasks, half of them completed, and 500 for later:"]
     for name, statement in STATEMENTS.items():
         lines += ["", name, *footprint(filled, statement, held if "$1" in statement else None)]
-    for name, arguments in READS.items():
-        lines += ["", f"{name}.sql", *footprint(filled, load("service.store")[name], arguments)]
+    for name, (package, arguments) in READS.items():
+        lines += ["", f"{name}.sql", *footprint(filled, load(f"service.{package}")[name], arguments)]
     compare("footprints.txt", "\n".join(lines) + "\n")
