@@ -64,11 +64,12 @@ CREATE TABLE IF NOT EXISTS background_tasks (
     result                 jsonb,
     error                  text,
     CONSTRAINT background_tasks_pkey PRIMARY KEY (task_id),
-    CONSTRAINT status_is_known CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'timeout')),
+    -- Literals of the compared type: a list, or a number that is cast, is computed anew for each statement that inserts.
+    CONSTRAINT status_is_known CHECK (status = ANY ('{pending,running,completed,failed,cancelled,timeout}'::text[])),
     CONSTRAINT lease_iff_running CHECK ((lease IS NOT NULL) = (status = 'running')),
     CONSTRAINT ready_only_while_pending CHECK (ready_position IS NULL OR status = 'pending'),
     CONSTRAINT priority_is_1_to_10 CHECK (priority BETWEEN 1 AND 10),
-    CONSTRAINT progress_is_a_percentage CHECK (progress_percentage BETWEEN 0 AND 100),
+    CONSTRAINT progress_is_a_percentage CHECK (progress_percentage BETWEEN '0'::real AND '100'::real),
     CONSTRAINT coverage_tasks_name_their_agent CHECK (task_type <> 'coverage_refresh' OR agent_id IS NOT NULL)
 ) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 

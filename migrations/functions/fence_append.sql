@@ -26,6 +26,8 @@ BEGIN
             fence_tag() << 48 | coalesce(pg_sequence_last_value('public.events_position'), 0)) IS NOT NULL;
         _noted := set_config('annals.fence', _transaction, true);
     END IF;
+    -- Not the fence's: what note_others noted of the statement before.
+    _noted := set_config('annals.others', '', true);
     RETURN NULL;
 END $$;
 

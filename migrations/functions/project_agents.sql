@@ -11,16 +11,15 @@ LANGUAGE plpgsql
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
 AS $$
 DECLARE
-    _types  text[];
+    _types  text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'agent');
     _known  constant text[] := ARRAY['agent.created', 'agent.updated', 'agent.targets_set', 'agent.queried', 'agent.deleted',
                                      'coverage.measured'];
     _rounds bigint;
     _round  bigint[];
 BEGIN
-    IF NOT appended_to('agent') THEN
+    IF _types = '{}' THEN
         RETURN NULL;
     END IF;
-    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'agent');
     IF NOT _types <@ _known THEN
         RAISE EXCEPTION 'project_agents was not taught the event types %', ARRAY(SELECT t FROM unnest(_types) t WHERE t <> ALL (_known))
             USING ERRCODE = 'AN422', HINT = 'Teach them to functions/project_agents.sql, or list them there as ignored.';
@@ -85,5 +84,5 @@ BEGIN
 END $$;
 
 CREATE TRIGGER project_agents AFTER INSERT ON events REFERENCING NEW TABLE AS appended
-    FOR EACH STATEMENT EXECUTE FUNCTION project_agents();
+    FOR EACH STATEMENT WHEN (current_setting('annals.others', true) <> '') EXECUTE FUNCTION project_agents();
 ALTER TABLE events ENABLE ALWAYS TRIGGER project_agents;

@@ -7,7 +7,7 @@
 CREATE FUNCTION project_coverage() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT appended_to('agent') THEN
+    IF NOT EXISTS (SELECT FROM appended a WHERE a.type IN ('coverage.measured', 'agent.deleted')) THEN
         RETURN NULL;
     END IF;
     INSERT INTO coverage_history (history_id, agent_id, timestamp, overall_coverage, total_documents, total_chunks, version)
@@ -24,5 +24,5 @@ BEGIN
 END $$;
 
 CREATE TRIGGER project_coverage AFTER INSERT ON events REFERENCING NEW TABLE AS appended
-    FOR EACH STATEMENT EXECUTE FUNCTION project_coverage();
+    FOR EACH STATEMENT WHEN (current_setting('annals.others', true) <> '') EXECUTE FUNCTION project_coverage();
 ALTER TABLE events ENABLE ALWAYS TRIGGER project_coverage;

@@ -5,12 +5,11 @@
 CREATE FUNCTION project_keys() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[];
+    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'key');
 BEGIN
-    IF NOT appended_to('key') THEN
+    IF _types = '{}' THEN
         RETURN NULL;
     END IF;
-    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'key');
     IF NOT _types <@ ARRAY['key.created', 'key.revoked'] THEN
         RAISE EXCEPTION 'project_keys was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_keys.sql, or list it there as ignored.';
@@ -27,5 +26,5 @@ BEGIN
 END $$;
 
 CREATE TRIGGER project_keys AFTER INSERT ON events REFERENCING NEW TABLE AS appended
-    FOR EACH STATEMENT EXECUTE FUNCTION project_keys();
+    FOR EACH STATEMENT WHEN (current_setting('annals.others', true) <> '') EXECUTE FUNCTION project_keys();
 ALTER TABLE events ENABLE ALWAYS TRIGGER project_keys;

@@ -15,7 +15,7 @@ DECLARE
     _batch  record;
     _events record;
 BEGIN
-    IF NOT appended_to('retention') THEN
+    IF NOT EXISTS (SELECT FROM appended a WHERE a.stream_type = 'retention') THEN
         RETURN NULL;
     END IF;
     FOR _batch IN
@@ -58,5 +58,5 @@ BEGIN
 END $$;
 
 CREATE TRIGGER then_project_retention AFTER INSERT ON events REFERENCING NEW TABLE AS appended
-    FOR EACH STATEMENT EXECUTE FUNCTION project_retention();
+    FOR EACH STATEMENT WHEN (current_setting('annals.others', true) <> '') EXECUTE FUNCTION project_retention();
 ALTER TABLE events ENABLE ALWAYS TRIGGER then_project_retention;

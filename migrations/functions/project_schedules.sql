@@ -9,13 +9,12 @@
 CREATE FUNCTION project_schedules() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[];
+    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'schedule');
     _event events;
 BEGIN
-    IF NOT appended_to('schedule') THEN
+    IF _types = '{}' THEN
         RETURN NULL;
     END IF;
-    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'schedule');
     IF NOT _types <@ ARRAY['schedule.created', 'schedule.changed', 'schedule.fired'] THEN
         RAISE EXCEPTION 'project_schedules was not taught one of the event types %', _types
             USING ERRCODE = 'AN422', HINT = 'Teach it to functions/project_schedules.sql, or list it there as ignored.';
@@ -51,5 +50,5 @@ BEGIN
 END $$;
 
 CREATE TRIGGER project_schedules AFTER INSERT ON events REFERENCING NEW TABLE AS appended
-    FOR EACH STATEMENT EXECUTE FUNCTION project_schedules();
+    FOR EACH STATEMENT WHEN (current_setting('annals.others', true) <> '') EXECUTE FUNCTION project_schedules();
 ALTER TABLE events ENABLE ALWAYS TRIGGER project_schedules;

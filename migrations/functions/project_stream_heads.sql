@@ -5,9 +5,6 @@
 CREATE FUNCTION project_stream_heads() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('annals.streams', true) = ',task,' THEN
-        RETURN NULL;
-    END IF;
     IF NOT EXISTS (SELECT FROM appended a WHERE a.stream_type <> ALL (headed_stream_types())) THEN
         RETURN NULL;
     END IF;
@@ -21,5 +18,5 @@ BEGIN
 END $$;
 
 CREATE TRIGGER project_stream_heads AFTER INSERT ON events REFERENCING NEW TABLE AS appended
-    FOR EACH STATEMENT EXECUTE FUNCTION project_stream_heads();
+    FOR EACH STATEMENT WHEN (current_setting('annals.others', true) <> '') EXECUTE FUNCTION project_stream_heads();
 ALTER TABLE events ENABLE ALWAYS TRIGGER project_stream_heads;

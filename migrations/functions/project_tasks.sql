@@ -15,13 +15,13 @@ LANGUAGE plpgsql
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
-    _types  text[] := current_setting('annals.types', true)::text[];
-    _told   text[];
+    _types  text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'task' OR a.type IN ('agent.deleted', 'webhook.attempt_failed'));
     _ended  constant text[] := ARRAY['task.completed', 'task.failed', 'task.timed_out', 'task.cancelled',
                                      'task.retry_scheduled', 'task.snoozed', 'task.released', 'task.rescued'];
     _known  constant text[] := _ended || ARRAY['task.enqueued', 'task.started', 'task.progressed', 'task.completion_refused',
                                      'task.cancellation_requested', 'task.retry_requested', 'task.abandoned', 'agent.deleted',
                                      'webhook.attempt_failed'];
+    _told   constant text[] := _types;
     _round  bigint[];
     _rounds integer := 1;
     -- Ranked once, however many rounds there are.
@@ -31,18 +31,9 @@ DECLARE
               FROM appended a WHERE a.stream_type = 'task') r
         GROUP BY r.rank ORDER BY r.rank;
 BEGIN
-    -- Each expression that is spared here and below is a microsecond of an enqueue of one task.
-    IF current_setting('annals.streams', true) IS DISTINCT FROM ',task,' THEN
-        IF NOT (appended_to('task') OR appended_to('agent') OR appended_to('webhook')) THEN
-            RETURN NULL;
-        END IF;
-        _types := ARRAY(SELECT DISTINCT a.type FROM appended a
-                        WHERE a.stream_type = 'task' OR a.type IN ('agent.deleted', 'webhook.attempt_failed'));
-        IF _types = '{}' THEN
-            RETURN NULL;
-        END IF;
+    IF _types = '{}' THEN
+        RETURN NULL;
     END IF;
-    _told := _types;
     IF NOT _types <@ _known THEN
         RAISE EXCEPTION 'project_tasks was not taught the event types %', ARRAY(SELECT t FROM unnest(_types) t WHERE t <> ALL (_known))
             USING ERRCODE = 'AN422', HINT = 'Teach them to functions/project_tasks.sql, or list them there as ignored.';

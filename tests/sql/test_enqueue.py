@@ -141,11 +141,10 @@ def test_each_of_a_list_may_have_a_correlation_id_of_its_own(connection: Connect
 
 
 def test_no_setting_of_a_session_keeps_an_event_from_being_folded(connection: Connection) -> None:
-    connection.execute("SET annals.streams = ',task,'")
-    connection.execute("SET annals.types = '{task.started}'")
+    connection.execute("SET annals.others = ''")
     with connection.transaction(force_rollback=True):
         connection.execute("SELECT enqueue_task('plain', queue => 'held')")
-        connection.execute("SET LOCAL annals.streams = ',task,'")
+        connection.execute("SET LOCAL annals.others = ''")
         connection.execute("SELECT pause_queue('held', 'a test')")
         waiting = "SELECT count(*) FROM background_tasks WHERE queue = 'held'"
         assert connection.execute(waiting).fetchone() == (1,)
