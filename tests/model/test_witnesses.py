@@ -64,7 +64,7 @@ def test_a_zombie_cannot_finish_the_task_of_another(trio: Sessions) -> None:
 
 
 def test_witness_without_the_lease_a_zombie_finishes_it(trio: Sessions) -> None:
-    without(trio[2], "end_attempts", "(t.row).lease = g.lease AND")
+    without(trio[2], "end_attempts", "t.lease = g.lease AND")
     assert a_zombie_reports(trio[2]) == ("completed", "completed")
 
 
