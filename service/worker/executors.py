@@ -27,6 +27,7 @@ class AsyncExecutor:
 
     def __init__(self, around: Surroundings, place_free: PlaceFree) -> None:
         self._around, self._place_free = around, place_free
+        self._max_bytes = around.max_bytes
         self._loop = asyncio.get_running_loop()
         self._attempts: dict[asyncio.Task[Any], Attempt] = {}
         self._when_done = self._ended
@@ -77,7 +78,7 @@ class AsyncExecutor:
             return raised(asyncio.CancelledError())
         if error := run.exception():
             return raised(error)
-        return returned(run.result(), self._around.max_bytes)
+        return returned(run.result(), self._max_bytes)
 
 
 class ThreadExecutor:

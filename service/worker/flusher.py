@@ -143,7 +143,7 @@ class Flusher:
             [ending.task.task_id for ending in batch],
             [ending.task.lease for ending in batch],
             [ending.verdict.outcome for ending in batch],
-            [Json(ending.detail_json()) for ending in batch],
+            [ending.detail_json() for ending in batch],
             Json(f"[{','.join(records)}]") if records else None,
         )
         self._listeners.ended(batch, dict(others))
