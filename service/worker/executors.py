@@ -34,7 +34,7 @@ class AsyncExecutor:
 
     def start(self, attempt: Attempt) -> None:
         """Run the handler as a task named by its task id."""
-        run = self._loop.create_task(self._call(attempt), name=attempt.task.task_id)
+        run = self._loop.create_task(self._call(attempt), name=attempt.task_id)
         self._attempts[run] = attempt
         attempt.run = run
         run.add_done_callback(self._when_done)
@@ -57,9 +57,10 @@ class AsyncExecutor:
         await asyncio.sleep(0)
 
     async def _call(self, attempt: Attempt) -> Any:
-        task, task_type = attempt.task, attempt.task_type
-        params = task_type.params.parse(task.params) if task_type.params else task.params
-        key = self._around.idempotency_key(task.task_id)
+        task, task_type, params = attempt.task, attempt.task_type, attempt.task.params
+        if task_type.params:
+            params = task_type.params.parse(params)
+        key = self._around.idempotency_key(attempt.task_id)
         try:
             return await task_type.handler(Context(LoopPort(attempt, self._around), task, params, key))
         except (SystemExit, KeyboardInterrupt) as error:
