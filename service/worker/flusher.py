@@ -156,7 +156,8 @@ class Flusher:
         return open_
 
     def _unconfirmed(self, batch: list[Ending]) -> None:
-        self._listeners.ended(batch, {ending.task.task_id: "unconfirmed" for ending in batch})
+        if batch:
+            self._listeners.ended(batch, {ending.task.task_id: "unconfirmed" for ending in batch})
 
     async def _replace_poison(self, ending: Ending, error: Exception) -> None:
         """An end that cannot be written becomes a failure that can; one that fails too is given up."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from service.log import tell
@@ -56,8 +56,11 @@ class Runner:
         began = min((attempt.began for attempt in self._running.values()), default=None)
         return None if began is None else monotonic() - began
 
-    def start(self, tasks: Iterable[ClaimedTask]) -> None:
+    def start(self, tasks: Sequence[ClaimedTask]) -> None:
         """Run the handlers of tasks that were claimed."""
+        if not tasks:
+            return
+        self._none_runs.clear()
         is_told, worker_id = logger.isEnabledFor(logging.INFO), self._worker_id()
         began, soonest, ended = monotonic(), NEVER, self._ended
         for task in tasks:
@@ -71,8 +74,6 @@ class Runner:
             executor.start(attempt)
             if attempt.deadline < soonest:
                 soonest = attempt.deadline
-        if self._running:
-            self._none_runs.clear()
         self._deadlines.watch(soonest)
 
     def give_back(self, task: ClaimedTask) -> None:
