@@ -4,7 +4,7 @@ Methods that workers and the API call all the time do not ring (`ring=False`): t
 commit, through the Doorbell. What happens now and then (cancel, retry, rescue) rings in its transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from service.model.task import (
 from service.store.paging import Page, decode_cursor, encode_cursor, to_timestamp
 from service.store.pool import Querying
 from service.store.queries import load
-from service.store.wire import Json, encode_each
+from service.store.wire import Json, encode, encode_each
 
 SQL = load(__package__)
 
@@ -100,7 +100,7 @@ class TaskStore:
         task_ids: Sequence[str],
         leases: Sequence[int],
         outcomes: Sequence[str],
-        details: Sequence[Any],
+        details: Sequence[str | Mapping[str, Any]],
         records: Any = None,
         *,
         actor: str | None = None,
@@ -108,11 +108,13 @@ class TaskStore:
     ) -> list[Ended]:
         """Report how attempts ended; the four sequences go together, row by row.
 
-        `details` and `records` may be encoded already (wire.Json). Only what did not complete is answered, in
-        no order. Where one is retry_scheduled, released or snoozed, ring ("annals_tasks", queue + "!").
+        `details` are mappings, or such as JSON text; `records` may be encoded too (wire.Json). Answered is
+        only what did not complete, in no order. Where one is retry_scheduled, released or snoozed, ring
+        ("annals_tasks", queue + "!").
         """
+        texts = [detail if isinstance(detail, str) else encode(detail) for detail in details]
         rows = await self._db.fetch(
-            SQL.end_attempts, worker_id, task_ids, leases, outcomes, details, records, actor, ring
+            SQL.end_attempts, worker_id, task_ids, leases, outcomes, texts, records, actor, ring
         )
         return [Ended(*row) for row in rows]
 

@@ -27,13 +27,14 @@ class AsyncExecutor:
 
     def __init__(self, around: Surroundings, place_free: PlaceFree) -> None:
         self._around, self._place_free = around, place_free
+        self._max_bytes = around.max_bytes
         self._loop = asyncio.get_running_loop()
         self._attempts: dict[asyncio.Task[Any], Attempt] = {}
         self._when_done = self._ended
 
     def start(self, attempt: Attempt) -> None:
         """Run the handler as a task named by its task id."""
-        run = self._loop.create_task(self._call(attempt), name=attempt.task.task_id)
+        run = self._loop.create_task(self._call(attempt), name=attempt.task_id)
         self._attempts[run] = attempt
         attempt.run = run
         run.add_done_callback(self._when_done)
@@ -56,9 +57,10 @@ class AsyncExecutor:
         await asyncio.sleep(0)
 
     async def _call(self, attempt: Attempt) -> Any:
-        task, task_type = attempt.task, attempt.task_type
-        params = task_type.params.parse(task.params) if task_type.params else task.params
-        key = self._around.idempotency_key(task.task_id)
+        task, task_type, params = attempt.task, attempt.task_type, attempt.task.params
+        if task_type.params:
+            params = task_type.params.parse(params)
+        key = self._around.idempotency_key(attempt.task_id)
         try:
             return await task_type.handler(Context(LoopPort(attempt, self._around), task, params, key))
         except (SystemExit, KeyboardInterrupt) as error:
@@ -77,7 +79,7 @@ class AsyncExecutor:
             return raised(asyncio.CancelledError())
         if error := run.exception():
             return raised(error)
-        return returned(run.result(), self._around.max_bytes)
+        return returned(run.result(), self._max_bytes)
 
 
 class ThreadExecutor:

@@ -137,13 +137,13 @@ class Flusher:
             self._flushed.set()
 
     async def _send_ends(self, batch: list[Ending]) -> None:
-        records = [record for ending in batch if ending.records for record in ending.records]
+        records = [record for _, _, _, recorded in batch if recorded for record in recorded]
         others = await self._tasks.end_attempts(
             self._worker_id(),
-            [ending.task.task_id for ending in batch],
-            [ending.task.lease for ending in batch],
-            [ending.verdict.outcome for ending in batch],
-            [Json(ending.detail_json()) for ending in batch],
+            [task.task_id for task, _, _, _ in batch],
+            [task.lease for task, _, _, _ in batch],
+            [verdict.outcome for _, verdict, _, _ in batch],
+            [ending.detail_json() for ending in batch],
             Json(f"[{','.join(records)}]") if records else None,
         )
         self._listeners.ended(batch, dict(others))
@@ -156,7 +156,8 @@ class Flusher:
         return open_
 
     def _unconfirmed(self, batch: list[Ending]) -> None:
-        self._listeners.ended(batch, {ending.task.task_id: "unconfirmed" for ending in batch})
+        if batch:
+            self._listeners.ended(batch, {ending.task.task_id: "unconfirmed" for ending in batch})
 
     async def _replace_poison(self, ending: Ending, error: Exception) -> None:
         """An end that cannot be written becomes a failure that can; one that fails too is given up."""

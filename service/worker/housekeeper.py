@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
+from typing import Any
 
 from service.fleet.low_water import LowWater
 from service.store.pool import Session
 from service.store.tasks import TaskStore
-from service.store.wire import Json
 from service.worker.identity import Identity
 from service.worker.rows import held_tasks
 from service.worker.strays import Strays
@@ -53,7 +53,7 @@ class Housekeeper:
         if not strays:
             return
         ids, leases = [task_id for task_id, _ in strays], [lease for _, lease in strays]
-        details = [Json("{}") for _ in strays]
+        details: list[dict[str, Any]] = [{} for _ in strays]
         await TaskStore(session).end_attempts(
             self._identity.worker_id, ids, leases, ["released"] * len(ids), details, ring=True
         )

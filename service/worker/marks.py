@@ -77,8 +77,8 @@ class Marks:
             position = row.ready_position
             if position is None:
                 self._seen_due(row)
-            elif position > highest.get(row.lane, -1):
-                highest[row.lane] = position
+            elif position > highest.get(lane := row.lane, -1):
+                highest[lane] = position
         for lane, position in highest.items():
             self._raise(lane, min(position + 1, settled + 1))
         if was_short:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from service.log import tell
@@ -56,23 +56,24 @@ class Runner:
         began = min((attempt.began for attempt in self._running.values()), default=None)
         return None if began is None else monotonic() - began
 
-    def start(self, tasks: Iterable[ClaimedTask]) -> None:
+    def start(self, tasks: Sequence[ClaimedTask]) -> None:
         """Run the handlers of tasks that were claimed."""
+        if not tasks:
+            return
+        self._none_runs.clear()
         is_told, worker_id = logger.isEnabledFor(logging.INFO), self._worker_id()
         began, soonest, ended = monotonic(), NEVER, self._ended
         for task in tasks:
             task_type = self._registry.get(task.task_type)
             executor = self._executors[task_type.run_in]
             attempt = Attempt(task, task_type, executor, began, ended)
-            self.held[task.task_id] = task.lease
-            self._running[task.task_id] = attempt
+            self.held[attempt.task_id] = task.lease
+            self._running[attempt.task_id] = attempt
             if is_told:
                 tell(logger, logging.INFO, "Task started", _task_facts, task, worker_id)
             executor.start(attempt)
             if attempt.deadline < soonest:
                 soonest = attempt.deadline
-        if self._running:
-            self._none_runs.clear()
         self._deadlines.watch(soonest)
 
     def give_back(self, task: ClaimedTask) -> None:
@@ -114,10 +115,10 @@ class Runner:
     def confirmed(self, batch: Sequence[Ending], others: Mapping[str, str]) -> None:
         """The database has these ends; `others` tells the outcome of each task that did not complete."""
         held = self.held
-        for ending in batch:
-            task = ending.task
-            if held.get(task.task_id) == task.lease:
-                del held[task.task_id]
+        for task, _, _, _ in batch:
+            task_id = task.task_id
+            if held.get(task_id) == task.lease:
+                del held[task_id]
         for ending in batch if logger.isEnabledFor(logging.INFO) or others else ():
             self._tell_end(ending, others.get(ending.task.task_id, "completed"))
 
@@ -144,13 +145,13 @@ class Runner:
             self._deadlines.watch(patience)
 
     def _ended(self, attempt: Attempt, verdict: Verdict) -> None:
-        task = attempt.task
-        if self._running.get(task.task_id) is attempt:
-            del self._running[task.task_id]
+        task_id = attempt.task_id
+        if self._running.get(task_id) is attempt:
+            del self._running[task_id]
             if not self._running:
                 self._none_runs.set()
         duration_ms = (monotonic() - attempt.began) * 1000
-        self._report(Ending(task, verdict, duration_ms, attempt.records))
+        self._report(Ending(attempt.task, verdict, duration_ms, attempt.records))
 
     def _expire(self, attempt: Attempt) -> None:
         if attempt.stop is None:

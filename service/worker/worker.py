@@ -86,9 +86,11 @@ class Worker:
         self.ready = asyncio.Event()
         self.stopping = False
         self.reports = Reports(own.progress_min_seconds, own.progress_max_seconds)
-        self.runner = Runner(registry, lambda ending: self.flusher.end(ending), self.identity)
-        listeners = Listeners(self._confirmed, self.runner.progressed)
+        listeners = Listeners(
+            self._confirmed, lambda task_id, outcome: self.runner.progressed(task_id, outcome)
+        )
         self.flusher = Flusher(self.tasks, self.reports, own, self.identity, self._held, listeners)
+        self.runner = Runner(registry, self.flusher.end, self.identity)
         self.slots = Slots(
             own.concurrency, {"async": own.concurrency, "thread": own.threads, "process": own.process_pool}
         )

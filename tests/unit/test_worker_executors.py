@@ -166,3 +166,36 @@ async def test_a_handler_that_calls_for_the_end_of_the_process_fails_alone(
     scene = await run(handler, 2)
     assert scene.outcomes() == ["failed", "completed"]
     assert scene.endings[0].verdict.detail["retry"] is False
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        ("INFO", ["Task started", "Task started", "Task completed", "Task retry scheduled"]),
+        ("WARNING", []),
+    ],
+)
+async def test_lines_about_attempts_are_told_at_their_level(
+    level: str, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(level, "service.worker.runner")
+    scene = await run(returns, 2)
+    scene.runner.confirmed(scene.endings, {"task-1": "retry_scheduled"})
+    assert [record.message for record in caplog.records] == told
+    assert scene.runner.held == {}
+
+
+async def test_what_failed_for_good_is_told_also_where_only_warnings_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("WARNING", "service.worker.runner")
+    scene = await run(fails, 2)
+    scene.runner.confirmed(scene.endings, {"task-0": "failed", "task-1": "lease_lost"})
+    assert [record.message for record in caplog.records] == ["Task failed", "Task lease lost"]
+
+
+async def test_what_is_claimed_again_meanwhile_stays_held() -> None:
+    scene = await run(returns)
+    scene.runner.held["task-0"] = 9
+    scene.runner.confirmed(scene.endings, {})
+    assert scene.runner.held == {"task-0": 9}
