@@ -52,6 +52,7 @@ class Grouping(Generic[Answer]):
         self._tasks, self._after_commit = tasks, after_commit
         self._waiting: deque[Waiting[Answer]] = deque()
         self._writers: dict[asyncio.Task[None], list[Waiting[Answer]]] = {}
+        self._coming: asyncio.Task[None] | None = None  # a writer that has not looked yet who waits
 
     async def enqueue(
         self,
@@ -77,24 +78,25 @@ class Grouping(Generic[Answer]):
             return (await self._after_commit(outcomes))[0]
         own: Waiting[Answer] = Waiting(task, actor, correlation_id)
         self._waiting.append(own)
-        if len(self._writers) < WRITERS:
-            self._start()
+        self._call_writer()
         try:
             return await own.answer
         except asyncio.CancelledError:
             await self._give_up(own)
             raise
 
-    def _start(self) -> None:
-        """Write as soon as all that arrive in this moment are there: in the loop's next turn."""
-        writer = asyncio.get_running_loop().create_task(self._write_next(), name="grouped enqueue")
-        self._writers[writer] = []
-        writer.add_done_callback(self._ended)
+    def _call_writer(self) -> None:
+        """Have those that wait written, in the loop's next turn: who arrives in this one comes along."""
+        if self._waiting and self._coming is None and len(self._writers) < WRITERS:
+            self._coming = asyncio.get_running_loop().create_task(self._write_next(), name="grouped enqueue")
+            self._writers[self._coming] = []
+            self._coming.add_done_callback(self._ended)
 
     def _ended(self, writer: "asyncio.Task[None]") -> None:
         del self._writers[writer]
-        if self._waiting:
-            self._start()
+        if self._coming is writer:
+            self._coming = None
+        self._call_writer()
 
     async def _give_up(self, own: Waiting[Answer]) -> None:
         """End the statement that nobody waits for any more; returns when the server has given it up."""
@@ -104,12 +106,12 @@ class Grouping(Generic[Answer]):
                 await asyncio.wait([writer])
 
     async def _write_next(self) -> None:
-        group = self._take()
+        writer, self._coming = self._coming, None
+        assert writer is not None
+        self._writers[writer] = group = self._take()
+        self._call_writer()  # of another actor, or more than one statement holds
         if not group:
             return
-        writer = asyncio.current_task()
-        assert writer is not None
-        self._writers[writer] = group
         try:
             await self._write(group)
         finally:
@@ -124,10 +126,10 @@ class Grouping(Generic[Answer]):
         for waiting in self._waiting:
             if waiting.answer.done():
                 continue
-            size += len(waiting.task)
-            fits = len(group) < MOST_TOGETHER and size <= MOST_CHARACTERS
-            together = not group or (fits and waiting.actor == group[0].actor)
-            (group if together else left).append(waiting)
+            alike = not group or waiting.actor == group[0].actor
+            size += len(waiting.task) if alike else 0
+            fits = not group or (len(group) < MOST_TOGETHER and size <= MOST_CHARACTERS)
+            (group if alike and fits else left).append(waiting)
         self._waiting = left
         return group
 

@@ -76,6 +76,26 @@ async def test_a_request_that_is_given_up_takes_nobody_with_it(database: str) ->
         assert {answer.status for answer in later} == {202}, "the lead was lost"
 
 
+async def test_an_outage_is_told_to_every_request_of_a_group(api: Api) -> None:
+    await api.enqueue()
+    stuck = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with api.db.transaction():
+        await api.sql("LOCK TABLE events IN EXCLUSIVE MODE")
+        asked = asyncio.gather(*(ask(api, number) for number in range(30)))
+        async with asyncio.timeout(20):
+            while not await api.sql(f"SELECT count(*) {stuck}"):  # noqa: ASYNC110
+                await asyncio.sleep(0)  # the requests are sent by this very loop
+        # Again and again: those that waited behind the first writers are written next.
+        while not asked.done():
+            await api.sql(f"SELECT count(pg_terminate_backend(pid)) {stuck}")
+            await asyncio.sleep(0)
+        answers = await asked
+    assert {(answer.status, answer.headers.get("Retry-After")) for answer in answers} == {(503, "2")}
+    assert await api.sql("SELECT count(*) FROM background_tasks") == 1
+    later = await asyncio.gather(*(ask(api, number) for number in range(30)))
+    assert {answer.status for answer in later} == {202}
+
+
 async def test_callers_are_not_mixed(api: Api) -> None:
     for name in ("a", "b"):
         await api.sql("SELECT create_key($1, sha256(convert_to($1, 'UTF8')), '{write}')", name)
