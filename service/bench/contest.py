@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import click
 
 from service.bench.agents import PeerFailed
+from service.bench.chart import Heading
 from service.bench.comparison import Measured
 from service.bench.install import Program, install
 from service.bench.peers.catalogue import Contender
 from service.bench.place import Place, place
 from service.bench.races import Race
+from service.bench.records import of_measurement, of_queue
 from service.bench.scratch import Scratch, empty
 from service.bench.workloads import Size
 from service.cli import Context, emit_json_lines
@@ -24,6 +26,7 @@ class Contest:
     context: Context
     contenders: Sequence[Contender]
     races: Mapping[str, Race]
+    heading: Heading
     size: Size
     rounds: int
     measured: list[Measured] = field(default_factory=list)
@@ -55,7 +58,7 @@ class Contest:
         await where.counts()
         self.context.say(f"{contender.title} {contender.version}".rstrip() + f": {settings}")
         if self.context.as_json:
-            emit_json_lines([{"queue": contender.name, "version": contender.version, "settings": settings}])
+            emit_json_lines([of_queue(contender, settings, self.heading)])
 
     async def _measure(
         self, number: int, name: str, contender: Contender, program: Program, scratch: Scratch
@@ -73,7 +76,7 @@ class Contest:
         found = [Measured(contender.name, number, figure) for figure in figures]
         self.measured += found
         if self.context.as_json:
-            emit_json_lines(map(_record, found))
+            emit_json_lines(map(of_measurement, found))
         self.context.say(f"{told}{figures[0].metric} {figures[0].value:,.0f} {figures[0].unit}")
 
     def remains(self) -> Iterator[str]:
@@ -84,18 +87,6 @@ class Contest:
                 # Of a table with less than a row for 100 tasks, the rows are no tasks.
                 tables = [f"{table} {rows:,}" for table, rows in left if rows * 100 >= self.size.tasks]
                 yield f"{contender.title} keeps {', '.join(tables) or 'nothing'}"
-
-
-def _record(one: Measured) -> dict[str, object]:
-    figure = one.figure
-    return {
-        "queue": one.queue,
-        "round": one.round,
-        "workload": figure.workload,
-        "metric": figure.metric,
-        "value": figure.value,
-        "unit": figure.unit,
-    }
 
 
 def _progress(text: str) -> None:
