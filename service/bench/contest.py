@@ -39,7 +39,7 @@ class Contest:
         with ExitStack() as stack:
             prepared = []
             for contender in self.contenders:
-                program = await install(contender, self.context.settings.home, _progress)
+                program = await install(contender, self.context.settings.home, self._tell)
                 scratch = stack.enter_context(empty(dsn))
                 await self._prepare(contender, program, scratch)
                 prepared.append((contender, program, scratch))
@@ -56,7 +56,7 @@ class Contest:
             settings = agent.settings
         # Until nobody is connected: only then it can be copied.
         await where.counts()
-        self.context.say(f"{contender.title} {contender.version}".rstrip() + f": {settings}")
+        self._tell(f"{contender.title} {contender.version}".rstrip() + f": {settings}")
         if self.context.as_json:
             emit_json_lines([of_queue(contender, settings, self.heading)])
 
@@ -70,14 +70,18 @@ class Contest:
                 figures = await self.races[name](where, self.size)
         except PeerFailed as error:
             self.failures.append(f"{contender.title}, {name}, round {number}: {error.message}")
-            self.context.say(f"{told}failed")
+            self._tell(f"{told}failed")
             return
         self.left[contender.name] = where.left or self.left.get(contender.name, {})
         found = [Measured(contender.name, number, figure) for figure in figures]
         self.measured += found
         if self.context.as_json:
             emit_json_lines(map(of_measurement, found))
-        self.context.say(f"{told}{figures[0].metric} {figures[0].value:,.0f} {figures[0].unit}")
+        self._tell(f"{told}{figures[0].metric} {figures[0].value:,.0f} {figures[0].unit}")
+
+    def _tell(self, text: str) -> None:
+        # With --json too a person waits; the measurements alone are the output then.
+        click.echo(text, err=self.context.as_json)
 
     def remains(self) -> Iterator[str]:
         """What each queue keeps of what is done, one line each, when a life was measured."""
@@ -87,8 +91,3 @@ class Contest:
                 # Of a table with less than a row for 100 tasks, the rows are no tasks.
                 tables = [f"{table} {rows:,}" for table, rows in left if rows * 100 >= self.size.tasks]
                 yield f"{contender.title} keeps {', '.join(tables) or 'nothing'}"
-
-
-def _progress(text: str) -> None:
-    """On stderr: with --json too a person waits for what is installed."""
-    click.echo(text, err=True)
