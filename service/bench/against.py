@@ -15,6 +15,7 @@ from service.bench.comparison import Line, columns, compare, row
 from service.bench.contest import Contest
 from service.bench.peers.catalogue import ANNALS, OTHERS, Contender
 from service.bench.races import RACES
+from service.bench.records import read
 from service.bench.scratch import QUERIES, connect
 from service.bench.workloads import Size
 from service.cli import Context
@@ -63,10 +64,11 @@ def contend(
     chart: Path | None,
 ) -> int:
     """Measure, and show what was measured; gives the exit code."""
-    contest = Contest(context, queues, {name: RACES[name] for name in races(names)}, size, rounds)
+    chosen = {name: RACES[name] for name in races(names)}
     with context.database() as dsn:
         heading = Heading(machine.machine(), _server(dsn), datetime.now(UTC).date().isoformat())
         context.say(f"{heading.machine}\n{heading.server}")
+        contest = Contest(context, queues, chosen, heading, size, rounds)
 
         async def main(shutdown: asyncio.Event) -> int | None:
             return None if await before(shutdown, contest.run(dsn)) else INTERRUPTED
@@ -74,20 +76,35 @@ def contend(
         # In order also when interrupted: processes are ended and databases dropped.
         code = lifecycle.run(main)
     lines = compare(contest.measured)
-    _show(context, contest, lines)
-    if chart is not None and lines:
-        chart.write_text(draw(lines, queues, heading), encoding="utf-8")
-        context.say(f"Wrote {chart}")
-    return code or int(bool(contest.failures))
-
-
-def _show(context: Context, contest: Contest, lines: Sequence[Line]) -> None:
     if not context.as_json:
-        rows = [row(line, contest.contenders) for line in lines]
-        context.table("Benchmark", columns(contest.contenders), rows)
+        _table(context, queues, lines)
         context.say("\n".join(contest.remains()))
     for failure in contest.failures:
         click.echo(f"Failed: {failure}", err=True)
+    _picture(context, queues, lines, heading, chart)
+    return code or int(bool(contest.failures))
+
+
+def show(context: Context, files: Sequence[Path], chart: Path | None) -> None:
+    """Show what was measured before, from its JSON lines. Raises Invalid."""
+    measured, queues, heading = read(files)
+    lines = compare(measured)
+    context.say(f"{heading.date}, {heading.machine}\n{heading.server}")
+    _table(context, queues, lines)
+    _picture(context, queues, lines, heading, chart)
+
+
+def _table(context: Context, queues: Sequence[Contender], lines: Sequence[Line]) -> None:
+    context.table("Benchmark", columns(queues), [row(line, queues) for line in lines])
+
+
+def _picture(
+    context: Context, queues: Sequence[Contender], lines: Sequence[Line], heading: Heading, chart: Path | None
+) -> None:
+    # Nothing is drawn over an older picture when nothing was measured.
+    if chart is not None and lines:
+        chart.write_text(draw(lines, queues, heading), encoding="utf-8")
+        context.say(f"Wrote {chart}")
 
 
 def _server(dsn: str) -> str:

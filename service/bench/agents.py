@@ -44,7 +44,8 @@ class AgentProcess:
 
     async def greet(self) -> None:
         """Wait until it is there."""
-        self.settings = (await self._answer("start", START_SECONDS))["settings"]
+        said = await self._answer("start", START_SECONDS)
+        self.settings = f"{said['settings']}, bulk calls of {said['batch']:,}"
 
     def tell(self, command: str, **arguments: object) -> None:
         """Send what is not answered."""

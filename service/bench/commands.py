@@ -8,7 +8,7 @@ import click
 
 from service import lifecycle
 from service.bench import machine
-from service.bench.against import INTERRUPTED, chart_file, contend, contenders
+from service.bench.against import INTERRUPTED, chart_file, contend, contenders, show
 from service.bench.figures import Figure, Summary, summarize
 from service.bench.ground import ground
 from service.bench.peers.catalogue import OTHERS, Contender
@@ -44,6 +44,14 @@ COLUMNS = ("workload", "metric", "median", "low", "high", "unit", "rounds")
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Draw the comparison: FILE.svg.",
 )
+@click.option(
+    "--from",
+    "results",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Show comparisons made before with --json, instead of measuring.",
+)
 @json_option
 @click.pass_obj
 def bench(
@@ -55,6 +63,7 @@ def bench(
     wakeups: int,
     queues: Sequence[Contender],
     chart: Path | None,
+    results: Sequence[Path],
 ) -> None:
     """Measure this machine and this server with the product's own workloads.
 
@@ -74,20 +83,34 @@ def bench(
 
     With --against other queues do the same on the same server, in turns with ours, each in processes and
     databases of its own and with the fast settings that it recommends. They are installed once, below the
-    home (`annals config` names it). JSON lines hold every single measurement then.
+    home (`annals config` names it). JSON lines hold every single measurement then; --from reads them again.
 
     \b
     Example: annals bench
              annals bench life wakeup --tasks 50000 --rounds 5 --json
              annals bench --against pgqueuer,graphile,postgres --chart bench.svg
+             annals bench churn --against pgqueuer --seconds 60 --json > churn.jsonl
+             annals bench --from churn.jsonl --from others.jsonl --chart bench.svg
     """
     size = Size(tasks, seconds, wakeups)
-    if chart is not None and not queues:
+    if chart is not None and not (queues or results):
         raise click.UsageError("--chart draws a comparison: name other queues with --against.")
+    if results:
+        if queues or workloads:
+            raise click.UsageError(
+                "--from shows what was measured before: it takes no workloads or --against."
+            )
+        return show(context, results, chart)
     if queues:
         click.get_current_context().exit(contend(context, queues, workloads, size, rounds, chart))
-    names = dict.fromkeys(workloads) or [name for name in WORKLOADS if name != "bulk"]
-    chosen = {name: WORKLOADS[name] for name in names}
+    click.get_current_context().exit(_own(context, workloads, size, rounds))
+
+
+def _own(context: Context, names: Sequence[str], size: Size, rounds: int) -> int:
+    """Our own workloads alone; gives the exit code."""
+    # A life begins with what bulk measures.
+    wanted = dict.fromkeys(names) or [name for name in WORKLOADS if name != "bulk"]
+    chosen = {name: WORKLOADS[name] for name in wanted}
     with context.database() as dsn, scratch(dsn) as where:
         figures: list[Figure] = []
 
@@ -98,7 +121,7 @@ def bench(
         # In order also when interrupted: the databases are dropped.
         code = lifecycle.run(main)
     context.table("Benchmark", COLUMNS, map(_row, summarize(figures)))
-    click.get_current_context().exit(code)
+    return code
 
 
 async def _measure(

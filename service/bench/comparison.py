@@ -98,6 +98,8 @@ def spread(summary: Summary | None) -> str:
 
 def number(value: float) -> str:
     """Three digits that mean something are enough."""
+    if 0 < value < 0.1:
+        return f"{value:.4f}"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import click
 
 from service.bench.agents import PeerFailed
+from service.bench.chart import Heading
 from service.bench.comparison import Measured
 from service.bench.install import Program, install
 from service.bench.peers.catalogue import Contender
 from service.bench.place import Place, place
 from service.bench.races import Race
+from service.bench.records import of_measurement, of_queue
 from service.bench.scratch import Scratch, empty
 from service.bench.workloads import Size
 from service.cli import Context, emit_json_lines
@@ -24,6 +26,7 @@ class Contest:
     context: Context
     contenders: Sequence[Contender]
     races: Mapping[str, Race]
+    heading: Heading
     size: Size
     rounds: int
     measured: list[Measured] = field(default_factory=list)
@@ -36,7 +39,7 @@ class Contest:
         with ExitStack() as stack:
             prepared = []
             for contender in self.contenders:
-                program = await install(contender, self.context.settings.home, _progress)
+                program = await install(contender, self.context.settings.home, self._tell)
                 scratch = stack.enter_context(empty(dsn))
                 await self._prepare(contender, program, scratch)
                 prepared.append((contender, program, scratch))
@@ -53,9 +56,9 @@ class Contest:
             settings = agent.settings
         # Until nobody is connected: only then it can be copied.
         await where.counts()
-        self.context.say(f"{contender.title} {contender.version}".rstrip() + f": {settings}")
+        self._tell(f"{contender.title} {contender.version}".rstrip() + f": {settings}")
         if self.context.as_json:
-            emit_json_lines([{"queue": contender.name, "version": contender.version, "settings": settings}])
+            emit_json_lines([of_queue(contender, settings, self.heading)])
 
     async def _measure(
         self, number: int, name: str, contender: Contender, program: Program, scratch: Scratch
@@ -67,14 +70,18 @@ class Contest:
                 figures = await self.races[name](where, self.size)
         except PeerFailed as error:
             self.failures.append(f"{contender.title}, {name}, round {number}: {error.message}")
-            self.context.say(f"{told}failed")
+            self._tell(f"{told}failed")
             return
         self.left[contender.name] = where.left or self.left.get(contender.name, {})
         found = [Measured(contender.name, number, figure) for figure in figures]
         self.measured += found
         if self.context.as_json:
-            emit_json_lines(map(_record, found))
-        self.context.say(f"{told}{figures[0].metric} {figures[0].value:,.0f} {figures[0].unit}")
+            emit_json_lines(map(of_measurement, found))
+        self._tell(f"{told}{figures[0].metric} {figures[0].value:,.0f} {figures[0].unit}")
+
+    def _tell(self, text: str) -> None:
+        # With --json too a person waits; the measurements alone are the output then.
+        click.echo(text, err=self.context.as_json)
 
     def remains(self) -> Iterator[str]:
         """What each queue keeps of what is done, one line each, when a life was measured."""
@@ -84,20 +91,3 @@ class Contest:
                 # Of a table with less than a row for 100 tasks, the rows are no tasks.
                 tables = [f"{table} {rows:,}" for table, rows in left if rows * 100 >= self.size.tasks]
                 yield f"{contender.title} keeps {', '.join(tables) or 'nothing'}"
-
-
-def _record(one: Measured) -> dict[str, object]:
-    figure = one.figure
-    return {
-        "queue": one.queue,
-        "round": one.round,
-        "workload": figure.workload,
-        "metric": figure.metric,
-        "value": figure.value,
-        "unit": figure.unit,
-    }
-
-
-def _progress(text: str) -> None:
-    """On stderr: with --json too a person waits for what is installed."""
-    click.echo(text, err=True)

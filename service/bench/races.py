@@ -20,6 +20,8 @@ from service.bench.workloads import (
 )
 
 Race = Callable[[Place, Size], Awaitable[list[Figure]]]
+# What a worker gets to connect, listen and look after its tables before it is measured idle.
+SETTLE_SECONDS = 1.0
 # Beyond the time a command is told to take.
 PATIENCE_SECONDS = 120.0
 
@@ -53,10 +55,10 @@ async def life(place: Place, size: Size) -> list[Figure]:
     filled = await place.counts()
     await place.analyze()
     began = await place.counts()
-    async with place.agent() as worker:
+    async with place.agent() as worker, place.connection() as connection:
         await worker.call("start")
         first = (await worker.call("reach", number=size.tasks))["first"]
-        ended, looks = await place.until_empty()
+        ended, looks = await place.until_empty(connection)
     drained = await place.counts() - began - Counts(0, looks, 0)
     kept = await place.kept()
     rows = {table: number - before.get(table, 0) for table, number in kept.items()}
@@ -75,7 +77,7 @@ async def steady(place: Place, size: Size) -> list[Figure]:
     async with place.agent() as worker, place.agent() as producer:
         await producer.call("open", connections=1)
         worker.on_progress = lambda jobs: producer.tell("progress", jobs=jobs)
-        await worker.call("start", progress=True)
+        await worker.call("start", settle=SETTLE_SECONDS, progress=True)
         await producer.call("bulk", number=STEADY_BATCH)
         await worker.call("reach", number=STEADY_BATCH)
         limit = size.seconds + PATIENCE_SECONDS
@@ -89,7 +91,7 @@ async def wakeup(place: Place, size: Size) -> list[Figure]:
     """From just before the enqueue to the first line of the handler, in an idle worker."""
     async with place.agent() as worker, place.agent() as producer:
         await producer.call("open", connections=1)
-        await worker.call("start", latencies=True)
+        await worker.call("start", settle=SETTLE_SECONDS, latencies=True)
         await producer.call("single", number=1, clients=1)
         await worker.call("reach", number=1)
         limit = size.wakeups * WAKE_PAUSE_SECONDS + PATIENCE_SECONDS
@@ -104,7 +106,7 @@ async def churn(place: Place, size: Size, name: str = "churn") -> list[Figure]:
     """Enqueue 100 and wait until they ran, again and again, in one process."""
     async with place.agent() as both:
         await both.call("open", connections=1)
-        await both.call("start")
+        await both.call("start", settle=SETTLE_SECONDS)
         limit = size.seconds + PATIENCE_SECONDS
         ends = (await both.call("churn", limit=limit, seconds=size.seconds, size=CHURN_BATCH))["ends"]
     return churned(name, edges(ends, CHURN_BATCH))

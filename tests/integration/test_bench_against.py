@@ -64,7 +64,7 @@ def agents(mark: str) -> set[int]:
 
 
 @pytest.mark.usefixtures("clean")
-def test_every_measurement_of_every_queue_is_a_json_line(environment: dict[str, str]) -> None:
+def test_every_measurement_of_every_queue_is_a_json_line(environment: dict[str, str], tmp_path: Path) -> None:
     done = bench(environment, "--against", "postgres", *SMALL, "--json", *WORKLOADS)
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
@@ -84,6 +84,16 @@ def test_every_measurement_of_every_queue_is_a_json_line(environment: dict[str, 
     assert by_queue["annals"]["in all", "rows kept"] == pytest.approx(5, abs=0.1)
     assert by_queue["postgres"]["in all", "rows kept"] == 0
     assert by_queue["postgres"]["in all", "row writes"] == pytest.approx(3, abs=0.1)
+    shown_again(environment, tmp_path, done.stdout)
+
+
+def shown_again(environment: dict[str, str], tmp_path: Path, lines: str) -> None:
+    results, chart = tmp_path / "results.jsonl", tmp_path / "again.svg"
+    results.write_text(lines)
+    shown = bench(environment, "--from", str(results), "--chart", str(chart))
+    assert shown.returncode == 0, shown.stderr
+    assert "annals / postgres" in shown.stdout and "churn-pinned" in shown.stdout
+    assert "Drain" in chart.read_text()
 
 
 @pytest.mark.usefixtures("clean")

@@ -95,7 +95,8 @@ def test_a_queue_that_failed_leaves_its_cells_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(61234.5, "61,234"), (99.94, "99.9"), (2.345, "2.35"), (0, "0.00")]
+    ("value", "text"),
+    [(61234.5, "61,234"), (99.94, "99.9"), (2.345, "2.35"), (0.0053, "0.0053"), (0, "0.00")],
 )
 def test_numbers_keep_the_digits_that_mean_something(value: float, text: str) -> None:
     assert number(value) == text

@@ -95,9 +95,10 @@ function commandsFor(peer) {
       }
       return { number, elapsed: now() - began };
     },
-    async start({ progress: tell = false, latencies = false }) {
+    async start({ settle = 0, progress: tell = false, latencies = false }) {
       tally.keep = latencies;
       await peer.startWorker(onJob);
+      await sleep(settle * 1000);
       if (tell) setInterval(() => emit({ progress: tally.count }), PROGRESS_MS);
     },
     async reach({ number }) {

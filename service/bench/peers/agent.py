@@ -98,10 +98,12 @@ class Agent:
             number += size
         return {"number": number, "elapsed": time.monotonic() - began}
 
-    async def start(self, progress: bool = False, latencies: bool = False) -> None:
-        """Start the worker; tell its progress all the time, keep every latency, when asked to."""
+    async def start(self, settle: float = 0.0, progress: bool = False, latencies: bool = False) -> None:
+        """Start the worker and give it so long; tell its progress, keep every latency, when asked to."""
         self.tally.keep_latencies = latencies
         await self.peer.start_worker(self.tally.on_job)
+        # Queues do not tell alike when they are ready, so all get the same time.
+        await asyncio.sleep(settle)
         if progress:
             self._keep(self._tell_progress())
 

@@ -1,4 +1,7 @@
-"""Annals: one worker process, concurrency 500, uvloop, durable; everything as the product runs."""
+"""Annals: one worker process, concurrency 500, uvloop, durable; everything as the product runs.
+
+Enqueued with the client of Python programs, whose bulk call takes at most 5,000.
+"""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -23,6 +26,7 @@ class Adapter(Peer):
     """The product's own client and worker."""
 
     settings = f"uvloop, worker.concurrency={CONCURRENCY}, its whole history kept"
+    batch = 5000
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from service import __version__
+
 OURS = "annals"
 
 # What the Python queues are driven with, the fast way for each of them.
@@ -26,7 +28,9 @@ class Contender:
 
     @property
     def version(self) -> str:
-        """The pinned version of the queue, or "" for what is not installed."""
+        """The version of the queue, or "" for what has that of the server."""
+        if self.name == OURS:
+            return __version__
         pin = next(iter(self.python + self.node), "")
         return pin.replace("==", "@").rpartition("@")[2]
 
@@ -42,3 +46,4 @@ _OTHERS = (
     Contender("postgres", "PostgreSQL itself", limit=True),
 )
 OTHERS: dict[str, Contender] = {contender.name: contender for contender in _OTHERS}
+ALL = {OURS: ANNALS} | OTHERS
