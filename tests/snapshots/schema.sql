@@ -173,9 +173,9 @@ CREATE TABLE public.background_tasks (
     CONSTRAINT coverage_tasks_name_their_agent CHECK (((task_type <> 'coverage_refresh'::text) OR (agent_id IS NOT NULL))),
     CONSTRAINT lease_iff_running CHECK (((lease IS NOT NULL) = (status = 'running'::text))),
     CONSTRAINT priority_is_1_to_10 CHECK (((priority >= 1) AND (priority <= 10))),
-    CONSTRAINT progress_is_a_percentage CHECK (((progress_percentage >= (0)::double precision) AND (progress_percentage <= (100)::double precision))),
+    CONSTRAINT progress_is_a_percentage CHECK (((progress_percentage >= '0'::real) AND (progress_percentage <= '100'::real))),
     CONSTRAINT ready_only_while_pending CHECK (((ready_position IS NULL) OR (status = 'pending'::text))),
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'timeout'::text])))
+    CONSTRAINT status_is_known CHECK ((status = ANY ('{pending,running,completed,failed,cancelled,timeout}'::text[])))
 )
 WITH (fillfactor='40', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_scale_factor='0.05');
 COMMENT ON TABLE public.background_tasks IS 'State of every task, folded from the log; also the table that claims scan';
@@ -1207,7 +1207,7 @@ CREATE INDEX background_tasks_due ON public.background_tasks USING btree (lane, 
 COMMENT ON INDEX public.background_tasks_due IS 'Claim: what waits for a time, lane by lane';
 CREATE INDEX background_tasks_pending ON public.background_tasks USING btree (lane, ready_position) WHERE (status = 'pending'::text);
 COMMENT ON INDEX public.background_tasks_pending IS 'Claim: what is claimable now, lane by lane, in the order in which it became so';
-CREATE INDEX background_tasks_status ON public.background_tasks USING btree (status) WHERE (status <> ALL (ARRAY['pending'::text, 'completed'::text]));
+CREATE INDEX background_tasks_status ON public.background_tasks USING btree (status, started_position) WHERE (status <> ALL (ARRAY['pending'::text, 'completed'::text]));
 COMMENT ON INDEX public.background_tasks_status IS 'Tasks in a status other than pending, which has the index of the claim, and completed';
 CREATE INDEX background_tasks_subject ON public.background_tasks USING btree (subject) WHERE (subject IS NOT NULL);
 COMMENT ON INDEX public.background_tasks_subject IS 'Tasks of one subject';
@@ -1274,33 +1274,33 @@ CREATE INDEX workers_live ON public.workers USING btree (worker_id) WHERE (statu
 COMMENT ON INDEX public.workers_live IS 'Workers that live, among all that ever did';
 CREATE TRIGGER fence_append BEFORE INSERT ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.fence_append();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER fence_append;
-CREATE TRIGGER note_streams AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.note_streams();
-ALTER TABLE public.events ENABLE ALWAYS TRIGGER note_streams;
-CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_agents();
+CREATE TRIGGER note_others BEFORE INSERT ON public.events FOR EACH ROW WHEN ((new.stream_type <> 'task'::text)) EXECUTE FUNCTION public.note_others();
+ALTER TABLE public.events ENABLE ALWAYS TRIGGER note_others;
+CREATE TRIGGER project_agents AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_agents();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_agents;
-CREATE TRIGGER project_coverage AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_coverage();
+CREATE TRIGGER project_coverage AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_coverage();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_coverage;
-CREATE TRIGGER project_endpoints AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_endpoints();
+CREATE TRIGGER project_endpoints AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_endpoints();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_endpoints;
-CREATE TRIGGER project_followers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_followers();
+CREATE TRIGGER project_followers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_followers();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_followers;
-CREATE TRIGGER project_keys AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_keys();
+CREATE TRIGGER project_keys AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_keys();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_keys;
-CREATE TRIGGER project_queues AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_queues();
+CREATE TRIGGER project_queues AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_queues();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_queues;
-CREATE TRIGGER project_schedules AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_schedules();
+CREATE TRIGGER project_schedules AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_schedules();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_schedules;
-CREATE TRIGGER project_stream_heads AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_stream_heads();
+CREATE TRIGGER project_stream_heads AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_stream_heads();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_stream_heads;
 CREATE TRIGGER project_tasks AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_tasks();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_tasks;
-CREATE TRIGGER project_webhooks AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_webhooks();
+CREATE TRIGGER project_webhooks AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_webhooks();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_webhooks;
-CREATE TRIGGER project_workers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_workers();
+CREATE TRIGGER project_workers AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_workers();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER project_workers;
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER refuse_change;
-CREATE TRIGGER then_project_retention AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT EXECUTE FUNCTION public.project_retention();
+CREATE TRIGGER then_project_retention AFTER INSERT ON public.events REFERENCING NEW TABLE AS appended FOR EACH STATEMENT WHEN ((current_setting('annals.others'::text, true) <> ''::text)) EXECUTE FUNCTION public.project_retention();
 ALTER TABLE public.events ENABLE ALWAYS TRIGGER then_project_retention;
 ALTER TABLE ONLY public.taxonomy_edges
     ADD CONSTRAINT child_is_a_node FOREIGN KEY (taxonomy_version, child_id) REFERENCES public.taxonomy_nodes(taxonomy_version, node_id);
