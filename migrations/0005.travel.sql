@@ -12,7 +12,9 @@ CREATE INDEX IF NOT EXISTS task_attempts_positions ON task_attempts
     USING brin (queued_position, started_position, ended_position) WITH (pages_per_range = 16, autosummarize = on);
 -- An index made over an empty table has summarised its first range, and each attempt would then widen that
 -- summary, 80 bytes of WAL a row, until the range is full. Like all later ones it waits until then.
-SELECT brin_desummarize_range('task_attempts_positions', 0);
+DO $$ BEGIN
+    PERFORM brin_desummarize_range('task_attempts_positions', 0);
+END $$;
 -- Events that change a task outside of its attempts.
 CREATE INDEX IF NOT EXISTS events_after_the_fact ON events (type, position)
     WHERE type IN ('task.cancelled', 'task.retry_requested', 'task.completion_refused', 'task.abandoned', 'agent.deleted');
