@@ -11,12 +11,16 @@ LANGUAGE plpgsql
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
 AS $$
 DECLARE
-    _types  text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'agent');
+    _types  text[];
     _known  constant text[] := ARRAY['agent.created', 'agent.updated', 'agent.targets_set', 'agent.queried', 'agent.deleted',
                                      'coverage.measured'];
     _rounds bigint;
     _round  bigint[];
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('agent') THEN
+        RETURN NULL;
+    END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'agent');
     IF _types = '{}' THEN
         RETURN NULL;
     END IF;

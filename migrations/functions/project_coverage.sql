@@ -7,6 +7,9 @@
 CREATE FUNCTION project_coverage() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('agent') THEN
+        RETURN NULL;
+    END IF;
     IF NOT EXISTS (SELECT FROM appended a WHERE a.type IN ('coverage.measured', 'agent.deleted')) THEN
         RETURN NULL;
     END IF;

@@ -7,9 +7,13 @@
 CREATE FUNCTION project_endpoints() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'endpoint');
+    _types text[];
     _event events;
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('endpoint') THEN
+        RETURN NULL;
+    END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'endpoint');
     IF _types = '{}' THEN
         RETURN NULL;
     END IF;

@@ -5,9 +5,13 @@
 CREATE FUNCTION project_followers() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'follower');
+    _types text[];
     _event events;
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('follower') THEN
+        RETURN NULL;
+    END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'follower');
     IF _types = '{}' THEN
         RETURN NULL;
     END IF;

@@ -5,8 +5,12 @@
 CREATE FUNCTION project_queues() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'queue');
+    _types text[];
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('queue') THEN
+        RETURN NULL;
+    END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'queue');
     IF _types = '{}' THEN
         RETURN NULL;
     END IF;

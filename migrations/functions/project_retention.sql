@@ -15,6 +15,9 @@ DECLARE
     _batch  record;
     _events record;
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('retention') THEN
+        RETURN NULL;
+    END IF;
     IF NOT EXISTS (SELECT FROM appended a WHERE a.stream_type = 'retention') THEN
         RETURN NULL;
     END IF;

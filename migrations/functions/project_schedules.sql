@@ -9,9 +9,13 @@
 CREATE FUNCTION project_schedules() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'schedule');
+    _types text[];
     _event events;
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('schedule') THEN
+        RETURN NULL;
+    END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'schedule');
     IF _types = '{}' THEN
         RETURN NULL;
     END IF;

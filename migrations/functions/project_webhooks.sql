@@ -8,9 +8,13 @@
 CREATE FUNCTION project_webhooks() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    _types text[] := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'webhook');
+    _types text[];
     _event events;
 BEGIN
+    IF TG_TABLE_SCHEMA = 'public' AND NOT appended_to('webhook') THEN
+        RETURN NULL;
+    END IF;
+    _types := ARRAY(SELECT DISTINCT a.type FROM appended a WHERE a.stream_type = 'webhook');
     IF _types = '{}' THEN
         RETURN NULL;
     END IF;
