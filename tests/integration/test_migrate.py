@@ -34,7 +34,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the migrations that a test may change."""
     copy = tmp_path / "migrations"
     shutil.copytree(migrations_dir(), copy)
-    for module in ("service.store.numbered", "service.store.objects"):
+    for module in ("service.store.numbered", "service.store.objects", "service.store.schema"):
         monkeypatch.setattr(f"{module}.migrations_dir", lambda: copy)
     return copy
 
