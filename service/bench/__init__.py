@@ -10,6 +10,7 @@ With `--against` other queues do the same on the same server, in turns with ours
 and an installation of its own, driven by JSON lines (`peers`), set up the fast way that it recommends itself.
 
 Modules: tasks (the handlers), scratch (databases), ground (where ours is measured), workloads, figures,
-machine, commands. Against others: against (options, what is shown), contest (rounds), races (the workloads), place
-(where a queue is measured), agents, processes, install, comparison (the table), chart, records (JSON lines).
+machine, commands. Against others: against (options, what is shown), contest (rounds), races (the workloads),
+place (where a queue is measured), agents, processes, install, comparison (the table), chart, records (JSON
+lines).
 """
