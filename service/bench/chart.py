@@ -20,6 +20,8 @@ TITLE, SMALL, TITLE_CHARACTERS, LINE_CHARACTERS = 24, 15, 52, 96
 TEXT, FAINT, OURS_COLOUR, OTHER_COLOUR = "#768390", "#868f99", "#2f81f7", "#9aa5b1"
 FONT = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', Helvetica, Arial, sans-serif"
 
+LEGEND = "Medians, lowest and highest; in blue ours, and its ratio to the best other queue."
+
 # What is drawn of all that is measured, in this order, and what it is called.
 GROUPS = {
     ("bulk", "rate"): "Enqueue in bulk",
@@ -62,13 +64,14 @@ def draw(lines: Sequence[Line], contenders: Sequence[Contender], heading: Headin
 
 def _opening(contenders: Sequence[Contender], heading: Heading) -> tuple[list[str], float]:
     """The title and what was measured on, and where the first group begins."""
-    title = "Annals beside " + " and ".join(c.title for c in contenders if c.name != OURS)
+    others = [contender for contender in contenders if contender.name != OURS]
+    # A limit is named at its bars alone, unless it is all there is.
+    named = [contender.title for contender in others if not contender.limit] or [others[0].title]
+    title = f"Annals beside {' and '.join(named)}"
     if len(title) > TITLE_CHARACTERS:
-        title = f"Annals beside {len(contenders) - 1} others"
-    told = [
-        *wrap(f"{heading.date}, {heading.machine}", LINE_CHARACTERS),
-        *wrap(heading.server, LINE_CHARACTERS),
-    ]
+        title = f"Annals beside {len(named)} other queues"
+    facts = (f"{heading.date}, {heading.machine}", heading.server, LEGEND)
+    told = [line for fact in facts for line in wrap(fact, LINE_CHARACTERS)]
     lines = [_text(MARGIN, 64 + 21 * index, line, size=SMALL) for index, line in enumerate(told)]
     head = [
         f"<title>{escape(title)}, {heading.date}</title>",
