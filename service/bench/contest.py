@@ -72,7 +72,8 @@ class Contest:
             self.failures.append(f"{contender.title}, {name}, round {number}: {error.message}")
             self._tell(f"{told}failed")
             return
-        self.left[contender.name] = where.left or self.left.get(contender.name, {})
+        if where.left is not None:
+            self.left[contender.name] = where.left
         found = [Measured(contender.name, number, figure) for figure in figures]
         self.measured += found
         if self.context.as_json:

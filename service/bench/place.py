@@ -26,8 +26,8 @@ class Place:
 
     def __init__(self, contender: Contender, program: Program, dsn: str) -> None:
         self.contender = contender
-        # The rows that a life left behind, by table.
-        self.left: dict[str, int] = {}
+        # The rows that a life left behind, by table; None while none was lived.
+        self.left: dict[str, int] | None = None
         self._program, self._dsn = program, dsn
 
     def agent(self) -> AbstractAsyncContextManager[AgentProcess]:

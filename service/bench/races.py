@@ -62,13 +62,13 @@ async def life(place: Place, size: Size) -> list[Figure]:
     drained = await place.counts() - began - Counts(0, looks, 0)
     kept = await place.kept()
     rows = {table: number - before.get(table, 0) for table, number in kept.items()}
-    place.left = {table: number for table, number in rows.items() if number > 0}
+    place.left = left = {table: number for table, number in rows.items() if number > 0}
     return [
         *figures,
         Figure("drain", "rate", size.tasks / (ended - first), "tasks/s"),
         *costs("drain", drained, size.tasks),
         *costs("in all", filled - idle + drained, size.tasks),
-        Figure("in all", "rows kept", sum(place.left.values()) / size.tasks, "rows/task"),
+        Figure("in all", "rows kept", sum(left.values()) / size.tasks, "rows/task"),
     ]
 
 
