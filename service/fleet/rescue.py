@@ -45,9 +45,13 @@ class Rescuer:
     async def look(self, session: Session) -> None:
         """Judge by what was seen. A worker that gave a sign of life meanwhile keeps its tasks."""
         oneself = self._oneself() if self._oneself else None
-        rows = await session.fetch(SQL.suspects, oneself, await self._low_water.begin(session))
-        self._low_water.seen(rows[0]["lowest"])
-        signs = {row[1]: Sign(row[2], row[3]) for row in rows if row[1] is not None}
+        rows = await session.fetch(SQL.suspects, oneself, self._low_water.begin())
+        self._low_water.seen(rows[0]["lowest"], rows[0]["settled"])
+        signs = {
+            row["worker_id"]: Sign(row["seen_at"], row["last_change"])
+            for row in rows
+            if row["worker_id"] is not None
+        }
         for worker_id, sign in self._silence.look(monotonic(), signs):
             outcomes = await TaskStore(session).rescue(
                 worker_id, sign.seen_at, self._max_rescues, actor=self._actor(), last_change=sign.last_change

@@ -40,8 +40,8 @@ class Overdue:
 
     async def look(self, session: Session) -> None:
         """End what was overdue for the whole grace. Raises LeaseLost when another relay leads."""
-        rows = await session.fetch(SQL.overdue, await self._low_water.begin(session))
-        self._low_water.seen(rows[0]["lowest"])
+        rows = await session.fetch(SQL.overdue, self._low_water.begin())
+        self._low_water.seen(rows[0]["lowest"], rows[0]["settled"])
         overdue = {row["task_id"]: row["lease"] for row in rows if row["task_id"] is not None}
         late = self._watched.look(monotonic(), overdue)
         for start in range(0, len(late), BATCH):

@@ -12,7 +12,7 @@ async def held_tasks(db: Querying, worker_id: str, low_water: LowWater | None = 
 
     Who asks again and again gives a low-water mark, of what this worker runs.
     """
-    rows = await db.fetch(SQL.held, worker_id, await low_water.begin(db) if low_water else 0)
+    rows = await db.fetch(SQL.held, worker_id, low_water.begin() if low_water else 0)
     if low_water:
-        low_water.seen(min((row["started_position"] for row in rows), default=None))
-    return {row["task_id"]: row["lease"] for row in rows}
+        low_water.seen(rows[0]["lowest"], rows[0]["settled"])
+    return {row["task_id"]: row["lease"] for row in rows if row["task_id"] is not None}
