@@ -1,6 +1,6 @@
--- Ends an import: moves the rows that were folded to their tables; new events continue after last_position, new tasks
--- after the highest task-<number>.
+-- Ends an import: moves the rows that were folded to their tables, and the sequences behind what was imported.
 --
+-- New events continue after last_position, new tasks after the highest task-<number>.
 -- ALTER SEQUENCE gives the sequences a new file, so that a rollback takes the new values back too; setval
 -- alone would not. The number of a forged id that no sequence could have drawn is not looked at.
 --

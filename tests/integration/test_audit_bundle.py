@@ -15,7 +15,6 @@ from service.audit.bundle_file import MEMBERS, Bundle, pack, read
 from service.audit.lines import Digest, parse_event, parse_footer, parse_header
 from service.settings import load
 from service.store.pool import Database
-from tests import conftest
 from tests.conftest import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,7 +126,7 @@ async def test_the_events_can_be_imported_by_themselves(
     live(database, "t-1", *FATES["is-retried"][0], lease=6)
     bundle = await bundled(database, "t-1", tmp_path)
     (tmp_path / "events.jsonl").write_bytes(bundle.members["events.jsonl"])
-    with conftest._clone(server, template) as copy:
+    with server.clone(template) as copy:
         done = annals(copy, "audit", "import", "events.jsonl", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         with psycopg.connect(copy) as connection:

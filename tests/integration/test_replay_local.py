@@ -18,7 +18,6 @@ from service.audit.bundle import collect
 from service.audit.bundle_file import pack, read
 from service.store.pool import Database
 from service.worker.registry import DEFAULT, Registry
-from tests import conftest
 from tests.conftest import Server
 from tests.integration import rerun_tasks
 from tests.integration.worker_bench import ENDED, Bench, running
@@ -71,7 +70,7 @@ def bundles(
 ) -> Iterator[dict[str, Path]]:
     """One bundle for each task type of rerun_tasks, after its task ran on a worker."""
     folder = tmp_path_factory.mktemp("bundles")
-    with conftest._clone(server, template) as dsn:
+    with server.clone(template) as dsn:
         params: dict[str, dict[str, Any]] = {
             "all_of_it": {"name": "n"},
             "fail_async": {"what": "order"},
