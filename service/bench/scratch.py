@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -14,6 +15,8 @@ from service.store import queries
 from service.store.migrate import migrate
 
 QUERIES = queries.load("service.bench")
+# PostgreSQL cuts names at 63 bytes, and the rest would no longer tell copies apart.
+LONGEST_NAME = 40
 
 
 class NotAllowed(AnnalsError):
@@ -55,7 +58,7 @@ def scratch(dsn: str) -> Iterator[Scratch]:
 @contextmanager
 def empty(dsn: str) -> Iterator[Scratch]:
     """An empty template on the server of `dsn`, dropped at the end. Raises NotAllowed."""
-    name = f"annals_bench_{uuid.uuid4().hex[:8]}"
+    name = f"{_plain_name(dsn)}_bench_{uuid.uuid4().hex[:8]}"
     try:
         run(dsn, QUERIES.create_database, name=name, template="template0")
     except psycopg.errors.InsufficientPrivilege as error:
@@ -65,6 +68,12 @@ def empty(dsn: str) -> Iterator[Scratch]:
         yield Scratch(dsn, name)
     finally:
         run(dsn, QUERIES.drop_database, name=name)
+
+
+def _plain_name(dsn: str) -> str:
+    """The name of the database of `dsn`, fit to begin another one, so that leftovers tell whose they are."""
+    name = urlsplit(dsn).path.removeprefix("/") or "annals"
+    return re.sub(r"\W", "_", name)[:LONGEST_NAME]
 
 
 def on_database(dsn: str, name: str) -> str:

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from service.bench.workloads import WORKLOADS
+from tests.integration.scratches import scratch_databases
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--tasks", "200", "--rounds", "1", "--seconds", "1", "--wakeups", "3")
@@ -19,13 +19,6 @@ def bench(dsn: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = dict(os.environ) | {"ANNALS_ENV": "test", "DATABASE_URL": dsn, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "service", "bench", *arguments]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=100)
-
-
-def scratch_databases(dsn: str) -> int:
-    with psycopg.connect(dsn) as connection:
-        query = "SELECT count(*) FROM pg_database WHERE datname LIKE 'annals_bench_%'"
-        found = connection.execute(query).fetchone()
-    return int(found[0]) if found else 0
 
 
 def test_every_workload_gives_figures_and_cleans_up(shared_database: str) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-import psycopg
 import pytest
+
+from tests.integration.scratches import scratch_databases
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--tasks", "200", "--rounds", "1", "--seconds", "1", "--wakeups", "3")
@@ -41,12 +42,6 @@ def clean(environment: dict[str, str]) -> Iterator[None]:
     yield
     assert scratch_databases(environment["DATABASE_URL"]) <= before
     assert not agents(environment[MARK])
-
-
-def scratch_databases(dsn: str) -> set[str]:
-    with psycopg.connect(dsn) as connection:
-        query = "SELECT datname FROM pg_database WHERE datname LIKE 'annals_bench_%'"
-        return {str(row[0]) for row in connection.execute(query)}
 
 
 def agents(mark: str) -> set[int]:
