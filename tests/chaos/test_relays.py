@@ -98,6 +98,10 @@ def relays(dsn: str, log: Path, number: int, **more: str) -> Iterator[Relays]:
     running.start(number)
     try:
         yield running
+    except BaseException:
+        # Shown with the failure: what the relays said, and which of them had ended by themselves.
+        print(log.read_text(), {pid: process.poll() for pid, process in running.processes.items()})
+        raise
     finally:
         for process in running.processes.values():
             with suppress(ProcessLookupError):
