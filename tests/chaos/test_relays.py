@@ -98,9 +98,10 @@ def relays(dsn: str, log: Path, number: int, **more: str) -> Iterator[Relays]:
     running.start(number)
     try:
         yield running
-    except BaseException:
+    except BaseException as error:
         # Shown with the failure: what the relays said, and which of them had ended by themselves.
-        print(log.read_text(), {pid: process.poll() for pid, process in running.processes.items()})
+        ended = {pid: process.poll() for pid, process in running.processes.items()}
+        error.add_note(f"relays and their exit codes: {ended}\n{log.read_text()}")
         raise
     finally:
         for process in running.processes.values():
